@@ -1,0 +1,1 @@
+"""Attacks, one per file: `attack(target, x, y, epsilon) -> AdversarialBatch`."""

@@ -1,0 +1,1 @@
+"""Things that can be asked for scores: the PyTorch twin, onnxruntime, the simulated circuit."""

@@ -1,0 +1,153 @@
+"""`Dataflow`: the single source of truth for what the circuit computes. JSON + npz on disk, never pickle."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import onnx
+
+from hw.errors import HardwareError
+from hw.onnx_builder import OnnxBuilder
+from hw.op import Op, Resources
+from hw.stream import Stream
+
+FORMAT = 1
+KINDS = ("pad", "window", "matvec", "threshold", "maxpool", "width_converter", "fifo", "argmax")
+MAX_JSON_BYTES = 16 << 20
+
+
+class Result(NamedTuple):
+    """Scores int64 (N, classes) and labels int64 (N,), the argmax with ties to the lowest index."""
+
+    scores: np.ndarray
+    labels: np.ndarray
+
+
+def op_class(kind: str) -> type:
+    """The descriptor class of an operator's room: `hw/ops/<kind>/<kind>.py` exports it as `OP`."""
+    if kind not in KINDS:
+        raise HardwareError(f"unknown operator {kind!r}: expected one of {', '.join(KINDS)}")
+    return import_module(f"hw.ops.{kind}.{kind}").OP
+
+
+@dataclass(frozen=True)
+class Dataflow:
+    """Operators in order; each one's input stream is the previous one's output.
+
+    `name`: a Verilog identifier. `ops`: at least one, with unique names. Raises HardwareError where two
+    neighbours do not fit (shape up to flattening, dtype, elements per beat).
+    """
+
+    name: str
+    ops: tuple[Op, ...]
+
+    def __post_init__(self) -> None:
+        if not self.ops:
+            raise HardwareError("a dataflow needs at least one operator, got none")
+        if not self.name.isidentifier():
+            raise HardwareError(f"expected a dataflow name that is an identifier, got {self.name!r}")
+        names = [op.name for op in self.ops]
+        for name in names:
+            if not name.isidentifier() or names.count(name) > 1:
+                raise HardwareError(f"expected operator names to be unique identifiers, got {name!r}")
+        for left, right in zip(self.ops, self.ops[1:], strict=False):
+            a, b = left.output, right.input
+            fits = a.elements == b.elements and a.dtype == b.dtype and a.parallel == b.parallel
+            if not fits or (a.shape != b.shape and len(b.shape) == 3 and len(a.shape) == 3):
+                raise HardwareError(f"{left.name} gives {a}, but {right.name} expects {b}")
+
+    @property
+    def input(self) -> Stream:
+        return self.ops[0].input
+
+    @property
+    def output(self) -> Stream:
+        return self.ops[-1].output
+
+    @property
+    def cycles_per_frame_bound(self) -> int:
+        """Initiation interval of the slowest operator: no schedule of the whole can be faster."""
+        return max(op.cycles_per_frame for op in self.ops)
+
+    def resources(self) -> Resources:
+        return sum((op.resources() for op in self.ops), Resources())
+
+    def golden(self, codes: np.ndarray) -> np.ndarray:
+        """Integers (N, *input.shape) -> int64 (N, *output.shape), by the operators' numpy models."""
+        for _, codes in self.trace(codes):
+            pass
+        return codes
+
+    def trace(self, codes: np.ndarray):
+        """Yields (operator, its int64 output) one after the other for the input integers."""
+        values = np.asarray(codes)
+        if values.dtype.kind not in "iu" or values.shape[1:] != self.input.shape:
+            raise HardwareError(
+                f"expected integers of shape (N, {', '.join(map(str, self.input.shape))}), "
+                f"got {values.dtype} {values.shape}"
+            )
+        self.input.dtype.check(values, "input")
+        values = values.astype(np.int64)
+        for op in self.ops:
+            values = op.golden(values.reshape(len(values), *op.input.shape))
+            yield op, values
+
+    def result(self, output: np.ndarray) -> Result:
+        """Splits the last stream's values, (N, *output.shape), into scores and labels.
+
+        A final `argmax` that emits scores sends them first and the label last; without one, labels are computed.
+        """
+        flat = np.asarray(output, dtype=np.int64).reshape(len(output), -1)
+        if self.ops[-1].kind == "argmax":
+            if flat.shape[1] == 1:
+                raise HardwareError("this dataflow emits labels only; compile it with emit_scores to have scores")
+            return Result(flat[:, :-1], flat[:, -1])
+        return Result(flat, flat.argmax(axis=1))
+
+    def to_onnx(self) -> onnx.ModelProto:
+        """Standard ONNX of the whole, exact for every input; float32 inside where that is provably enough."""
+        steps = [(op.name, lambda b, t, op=op: op.to_onnx(b, t)) for op in self.ops]
+        try:
+            return OnnxBuilder(np.float32).build(self.input.shape, steps)
+        except HardwareError:
+            return OnnxBuilder(np.float64).build(self.input.shape, steps)
+
+    def save(self, folder: Path) -> None:
+        """Writes `dataflow.json` and `dataflow.npz` into an existing folder."""
+        records, arrays = [], {}
+        for index, op in enumerate(self.ops):
+            parameters, integers = op.to_record()
+            records.append({"kind": op.kind, "name": op.name, "parameters": parameters, "arrays": sorted(integers)})
+            arrays |= {f"{index}.{key}": np.asarray(value, dtype=np.int64) for key, value in integers.items()}
+        np.savez_compressed(folder / "dataflow.npz", **arrays)
+        text = json.dumps({"format": FORMAT, "name": self.name, "ops": records}, indent=1)
+        (folder / "dataflow.json").write_text(text + "\n")
+
+    @classmethod
+    def load(cls, folder: Path) -> Dataflow:
+        """Reads what `save` wrote. Raises HardwareError for anything else; runs no code from the files."""
+        path = folder / "dataflow.json"
+        try:
+            if path.stat().st_size > MAX_JSON_BYTES:
+                raise HardwareError(f"{path}: larger than {MAX_JSON_BYTES} bytes, not a dataflow")
+            record = json.loads(path.read_text())
+            if record["format"] != FORMAT:
+                raise HardwareError(f"{path}: expected format {FORMAT}, got {record['format']}; compile again")
+            with np.load(folder / "dataflow.npz", allow_pickle=False) as arrays:
+                ops = tuple(
+                    op_class(op["kind"]).from_record(
+                        op["name"], op["parameters"], {key: arrays[f"{index}.{key}"] for key in op["arrays"]}
+                    )
+                    for index, op in enumerate(record["ops"])
+                )
+            return cls(record["name"], ops)
+        except HardwareError:
+            raise
+        except (OSError, KeyError, TypeError, ValueError, AttributeError, zipfile.BadZipFile) as error:
+            raise HardwareError(f"{folder}: expected a dataflow (dataflow.json + dataflow.npz), got {error!r}") from error

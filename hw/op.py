@@ -1,0 +1,89 @@
+"""What every operator answers for its own parameters: the protocol, and the two small records it speaks in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from hw.onnx_builder import OnnxBuilder
+from hw.stream import Stream
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Contents of one `$readmemh` file: `words[i]` is the unsigned integer at address i, `width` its bits."""
+
+    width: int
+    words: tuple[int, ...]
+
+    def hex(self) -> str:
+        digits = (self.width + 3) // 4
+        return "".join(f"{word:0{digits}x}\n" for word in self.words)
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """An instance of an operator's SystemVerilog module.
+
+    `name`: the module, in `hw/ops/<kind>/<kind>.sv`. `parameters`: integer parameters. `memories`: string
+    parameter -> contents; the stitcher writes each to a file and passes its relative path as that parameter.
+    """
+
+    name: str
+    parameters: dict[str, int]
+    memories: dict[str, Memory] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Estimated cost on an ECP5-like device: LUT4s, flip-flops, 18-kbit block RAMs, 18x18 multipliers."""
+
+    lut4: int = 0
+    ff: int = 0
+    ebr: int = 0
+    dsp: int = 0
+
+    def __add__(self, other: Resources) -> Resources:
+        return Resources(self.lut4 + other.lut4, self.ff + other.ff, self.ebr + other.ebr, self.dsp + other.dsp)
+
+
+@runtime_checkable
+class Op(Protocol):
+    """One operator of a dataflow: a frozen dataclass with integer parameters, one stream in, one stream out.
+
+    Every concrete operator stores its parameters and derives the rest. `kind` is the name of its room. Its
+    SystemVerilog module has the ports `clk`, `rst` (synchronous, active high), `in_data/in_valid/in_ready`,
+    `out_data/out_valid/out_ready`, and returns to its initial state on `rst`.
+    """
+
+    name: str
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def input(self) -> Stream: ...
+
+    @property
+    def output(self) -> Stream: ...
+
+    @property
+    def cycles_per_frame(self) -> int:
+        """Initiation interval of this operator alone, in clock cycles, when nothing around it stalls."""
+
+    def golden(self, values: np.ndarray) -> np.ndarray:
+        """int64 (N, *input.shape) -> int64 (N, *output.shape), exactly what the circuit computes."""
+
+    def to_onnx(self, builder: OnnxBuilder, tensor: str) -> str:
+        """Adds standard ONNX nodes that compute `golden` on `tensor`, (N, *input.shape); names the result."""
+
+    def module(self) -> Module:
+        """The SystemVerilog instance."""
+
+    def resources(self) -> Resources:
+        """Estimate before synthesis."""
+
+    def to_record(self) -> tuple[dict[str, object], dict[str, np.ndarray]]:
+        """JSON-able parameters and integer arrays, enough for `from_record` to build an equal operator."""
