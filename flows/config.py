@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import json
+import re
 import tomllib
 import types
 import typing
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
 from brevitas_models.config import DataConfig, DefenceConfig, ModelConfig, NetworkConfig, QuantConfig, TrainConfig
+from brevitas_models.errors import ModelError
 from flows.errors import FlowError
 
 PRESETS = Path(__file__).parent / "presets"
+_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text", list: "a list", dict: "a table"}
+
+
+def _at_least(low: float, **values: float) -> None:
+    for name, value in values.items():
+        if not low <= value < float("inf"):
+            raise FlowError(f"{name.replace('__', '.')}: expected {low:g} or more, got {value}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +42,14 @@ class AttackConfig:
     square_queries: int
     square_images: int
 
+    def __post_init__(self) -> None:
+        for name, value in (("epsilon", self.epsilon), *(("sweep", value) for value in self.sweep)):
+            if not 0 <= value <= 1:
+                raise FlowError(f"attack.{name}: expected pixel units from 0 to 1, got {value}")
+        _at_least(1, attack__images=self.images, attack__pgd_steps=self.pgd_steps)
+        _at_least(1, attack__pgd_restarts=self.pgd_restarts, attack__square_queries=self.square_queries)
+        _at_least(1, attack__square_images=self.square_images)
+
 
 @dataclass(frozen=True, slots=True)
 class CompileConfig:
@@ -39,6 +58,10 @@ class CompileConfig:
     target_fps: int
     clock_mhz: float
     fifo_depth: int
+
+    def __post_init__(self) -> None:
+        _at_least(1, compile__target_fps=self.target_fps, compile__fifo_depth=self.fifo_depth)
+        _at_least(0.001, compile__clock_mhz=self.clock_mhz)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +72,9 @@ class VerifyConfig:
     finn: int
     golden: int
     rtl: int
+
+    def __post_init__(self) -> None:
+        _at_least(0, verify__qonnx=self.qonnx, verify__finn=self.finn, verify__golden=self.golden, verify__rtl=self.rtl)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +91,9 @@ class HilConfig:
 
     images: int
     queries: int
+
+    def __post_init__(self) -> None:
+        _at_least(1, hil__images=self.images, hil__queries=self.queries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +113,153 @@ class Config:
     board: BoardConfig
     hil: HilConfig
 
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", self.name):
+            raise FlowError(f"name: expected letters, digits, '.', '_' and '-' (it names a folder), got {self.name!r}")
+        _at_least(0, seed=self.seed)
+
     def model(self) -> ModelConfig:
         """The part that decides the trained, defended network."""
         return ModelConfig(self.data, self.network, self.quant, self.defence, self.train, self.seed)
 
 
+def preset_names() -> list[str]:
+    """Names of the presets that ship with the package, sorted."""
+    return sorted(path.stem for path in PRESETS.glob("*.toml"))
+
+
+def load_preset(name: str) -> Config:
+    """The complete preset `flows/presets/<name>.toml`. Raises FlowError for an unknown name."""
+    names = preset_names()
+    if name not in names:
+        raise FlowError(f"unknown preset {name!r}{_nearest(name, names)}; presets: {', '.join(names)}")
+    return load_toml(PRESETS / f"{name}.toml")
+
+
+def load_toml(path: Path) -> Config:
+    """Reads one complete configuration. Raises FlowError for a missing file, bad TOML or whatever `parse` refuses."""
+    try:
+        return parse(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise FlowError(f"{path}: expected a configuration in TOML, got {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise FlowError(f"{path}: expected TOML, got {error}") from error
+
+
+def parse(record: dict[str, object]) -> Config:
+    """A record as TOML gives it -> Config. Nothing has a default: an incomplete record is refused.
+
+    Raises FlowError (unknown, missing or wrongly typed key) or ModelError (a value that no network may have).
+    """
+    return _table(Config, record, "")
+
+
+def override(config: Config, settings: Iterable[str]) -> Config:
+    """Applies settings such as `train.epochs=3`, `quant.weight_bits=[8, 4, 4]` or `quant.activation=relu`.
+
+    A value is read as TOML; what is not TOML is text. Raises as `parse` does, so all settings are checked together.
+    """
+    record = to_record(config)
+    for setting in settings:
+        path, equals, text = setting.partition("=")
+        *sections, key = path.strip().split(".")
+        if not equals or not key or len(sections) > 1:
+            raise FlowError(f"--set: expected section.key=value, got {setting!r}")
+        table = record
+        for section in sections:
+            table = table.setdefault(section, {})
+            if not isinstance(table, dict):
+                raise FlowError(f"{section}: it is a value, not a section; write --set {section}=...")
+        table[key] = _value(text.strip(), isinstance(table.get(key), str))
+    return parse(record)
+
+
+def to_record(config: object) -> dict[str, object]:
+    """The configuration (or one section of it) as plain JSON-able values, in the order of the fields."""
+    return {item.name: _plain(getattr(config, item.name)) for item in dataclasses.fields(config)}
+
+
+def dump_toml(config: Config) -> str:
+    """TOML text that `parse` reads back as an equal configuration."""
+    record = to_record(config)
+    lines = [f"{key} = {_toml(value)}" for key, value in record.items() if not isinstance(value, dict)]
+    for section, table in record.items():
+        if isinstance(table, dict):
+            lines += ["", f"[{section}]", *(f"{key} = {_toml(value)}" for key, value in table.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _table(cls: type, record: object, prefix: str) -> object:
+    if not isinstance(record, dict):
+        raise FlowError(f"{prefix.rstrip('.')}: expected a section, got {_came(record)}")
+    hints = typing.get_type_hints(cls)
+    known = [item.name for item in dataclasses.fields(cls)]
+    for key, value in record.items():
+        if key not in known:
+            what = "section" if isinstance(value, dict) else "key"
+            raise FlowError(f"{prefix}{key}: unknown {what}{_nearest(key, known, prefix)}")
+    missing = [name for name in known if name not in record]
+    if missing:
+        raise FlowError(f"{prefix}{missing[0]}: missing; a configuration is complete, start from a preset")
+    values = {name: _field(hints[name], record[name], f"{prefix}{name}") for name in known}
+    try:
+        return cls(**values)
+    except ModelError as error:
+        section = prefix.rstrip(".")
+        raise error if str(error).startswith(section) else ModelError(f"{section}: {error}") from error
+
+
+def _field(hint: object, value: object, path: str) -> object:
+    if dataclasses.is_dataclass(hint):
+        return _table(hint, value, f"{path}.")
+    if typing.get_origin(hint) in (types.UnionType, typing.Union):
+        single, many = typing.get_args(hint)
+        return _field(many if isinstance(value, list) else single, value, path)
+    if typing.get_origin(hint) is tuple:
+        if not isinstance(value, list):
+            raise FlowError(f"{path}: expected {_WORDS[list]}, got {_came(value)}")
+        return tuple(_field(typing.get_args(hint)[0], item, path) for item in value)
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        choices = [member.value for member in hint]
+        if value not in choices:
+            raise FlowError(f"{path}: expected one of {', '.join(choices)}, got {value!r}")
+        return hint(value)
+    if hint is float and type(value) is int:
+        return float(value)
+    if type(value) is not hint:
+        raise FlowError(f"{path}: expected {_WORDS[hint]}, got {_came(value)}")
+    return value
+
+
+def _nearest(key: str, known: list[str], prefix: str = "") -> str:
+    near = difflib.get_close_matches(key, known, 1, 0.5)
+    return f"; did you mean {prefix}{near[0]}?" if near else f"; known here: {', '.join(known)}"
+
+
+def _came(value: object) -> str:
+    return f"{_WORDS.get(type(value), type(value).__name__)} ({value!r})"
+
+
+def _value(text: str, is_text: bool) -> object:
+    try:
+        parsed = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return text
+    value = parsed["value"] if len(parsed) == 1 else text
+    return text if is_text and not isinstance(value, str) else value
+
+
+def _plain(value: object) -> object:
+    if dataclasses.is_dataclass(value):
+        return to_record(value)
+    if isinstance(value, Enum):
+        return value.value
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, str):  # JSON's escapes are TOML's, but for DEL
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return repr(value)

@@ -72,6 +72,7 @@ class OnnxBuilder:
         codes = helper.make_tensor_value_info("codes", TensorProto.INT64, ["N", *input_shape])
         graph = helper.make_graph(self._nodes, "golden", [codes], outputs, self._initializers)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=9)
+        model = onnx.shape_inference.infer_shapes(model)  # the checker wants shapes of outputs
         onnx.checker.check_model(model)
         return model
 

@@ -1,0 +1,1 @@
+"""The integer dataflow as standard ONNX in onnxruntime."""

@@ -1,0 +1,6 @@
+"""The circuit in Verilator: `build` makes a library, `Simulator` runs batches through it."""
+
+from flows.simulate.build import build
+from flows.simulate.simulator import SimulationResult, Simulator
+
+__all__ = ["SimulationResult", "Simulator", "build"]

@@ -1,0 +1,1 @@
+"""Dataflow to bitstream with open tools: Yosys, nextpnr, Project Trellis, all from Python wheels."""

@@ -1,0 +1,1 @@
+"""Defences that act while training: the Lipschitz regularizer of DQ, and adversarial training."""

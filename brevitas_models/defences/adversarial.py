@@ -1,0 +1,51 @@
+"""PGD (Madry et al. 2018) as the inner maximisation of adversarial training, on the sensor's 8-bit grid."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from brevitas_models.config import DefenceConfig
+
+
+@contextmanager
+def _frozen(network: nn.Module) -> Iterator[None]:
+    """Eval mode and no parameter gradients: the network that is attacked, not the one that learns."""
+    training = network.training
+    learning = [p for p in network.parameters() if p.requires_grad]
+    network.eval()
+    for parameter in learning:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in learning:
+            parameter.requires_grad_(True)
+        network.train(training)
+
+
+def perturb(
+    network: nn.Module, codes: Tensor, labels: Tensor, config: DefenceConfig, generator: torch.Generator
+) -> Tensor:
+    """Adversarial pixel codes for `codes`, float32 (N, C, H, W) holding 0..255, with labels int64 (N,).
+
+    L-infinity, `steps` signed steps from a random start, projected onto the ball, onto 0..255 and, at the end, onto
+    whole codes; the budget is the largest whole number of codes within `config.epsilon`. The network is attacked in
+    eval mode, with its running statistics, which is how it is deployed; it comes back as it was.
+    """
+    budget = math.floor(config.epsilon * 255 + 1e-9)
+    step = config.step_size * 255
+    low, high = (codes - budget).clamp_(min=0), (codes + budget).clamp_(max=255)
+    start = torch.rand(codes.shape, generator=generator) * (2 * budget) - budget
+    x = torch.clamp(codes + start, low, high)
+    with _frozen(network):
+        for _ in range(config.steps):
+            pixels = (x / 255).requires_grad_(True)
+            loss = nn.functional.cross_entropy(network(pixels), labels, reduction="sum")
+            (gradient,) = torch.autograd.grad(loss, pixels)
+            x = torch.clamp(x + step * gradient.sign(), low, high)
+    return torch.round(x)

@@ -1,0 +1,76 @@
+"""Brevitas' QONNX export, taught DQA: `MultiThreshold`, then scalar `Mul` and `Add`."""
+
+from __future__ import annotations
+
+import torch
+from brevitas.export.onnx.function import DynamoFn
+from brevitas.export.onnx.handler import ONNXBaseHandler
+from brevitas.export.onnx.qonnx.function import DOMAIN_STRING, DOMAIN_VERSION, BrevitasQuantOp
+from brevitas.export.onnx.qonnx.handler import BrevitasActQuantProxyHandler
+from brevitas.export.onnx.qonnx.manager import QONNXDynamoManager
+from brevitas.proxy import ActQuantProxyFromInjector
+from torch import Tensor
+
+from brevitas_models.quantizers.dqa import DQAProxy
+from brevitas_models.quantizers.staircase import count
+
+
+class _EagerMultiThreshold(torch.autograd.Function):
+    """What the node computes, for the passes that Brevitas makes before tracing."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, thresholds: Tensor, bits: int) -> Tensor:
+        return count(x, thresholds[0])
+
+
+class _MultiThresholdNode(DynamoFn):
+    @staticmethod
+    def symbolic(x: Tensor, thresholds: Tensor, bits: int) -> Tensor:
+        return torch.onnx.ops.symbolic(
+            f"{DOMAIN_STRING}::MultiThreshold",
+            (x, thresholds),
+            {"out_dtype": f"UINT{bits}"},
+            dtype=x.dtype,
+            shape=x.shape,
+            version=DOMAIN_VERSION,
+        )
+
+
+class _MultiThreshold:
+    """The pair that `ONNXBaseHandler.export_op` chooses from."""
+
+    torchscript = _EagerMultiThreshold
+    dynamo = _MultiThresholdNode
+
+
+class DQAHandler(ONNXBaseHandler):
+    """Exports a DQA; thresholds have shape (1, n): one row for all channels."""
+
+    handled_layer = DQAProxy
+
+    def prepare_for_export(self, module: DQAProxy) -> None:
+        dqa = module.dqa
+        self.bits, self.levels = dqa.bits, dqa.levels
+        self.thresholds = dqa.thresholds.detach().reshape(1, -1).clone()
+
+    def symbolic_execution(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        counts = self.export_op(_MultiThreshold, x, self.thresholds, self.bits)
+        y = counts * self.levels.step + self.levels.lowest
+        return y, torch.tensor(self.levels.step), torch.tensor(0.0), torch.tensor(float(self.bits))
+
+
+class ActivationHandler(BrevitasActQuantProxyHandler):
+    """Brevitas' own, except that one unsigned bit (0 or 1) stays a `Quant`: it is not bipolar."""
+
+    handled_layer = ActQuantProxyFromInjector
+
+    def prepare_for_export(self, module: ActQuantProxyFromInjector) -> None:
+        super().prepare_for_export(module)
+        if not module.is_signed:
+            self.quant_op = BrevitasQuantOp
+
+
+class ExportManager(QONNXDynamoManager):
+    """QONNX through torch's dynamo exporter."""
+
+    handlers = [DQAHandler, ActivationHandler, *QONNXDynamoManager.handlers]

@@ -1,0 +1,55 @@
+"""The one layer that every network is made of, and the factory that makes it from configuration."""
+
+from __future__ import annotations
+
+from math import prod
+
+from brevitas.nn import QuantConv2d, QuantLinear
+from torch import Tensor, nn
+
+from brevitas_models.config import Activation, Scale
+from brevitas_models.quantizers.dqa import QuantDQA
+from brevitas_models.quantizers.uniform import UniformReLU, weight_quantizer
+
+
+class Layer(nn.Module):
+    """linear -> norm -> activation -> pool, all bias-free but for the norm.
+
+    `linear`: (Quant)Conv2d or (Quant)Linear. `norm`: BatchNorm while training, `Affine` once deployed.
+    `pool_first`: pool before the activation instead of after it. Every activation here is monotone, so the result
+    is the same to the bit; it is less work, and where quantized values tie the gradient still finds the largest
+    one. The export has the order written above.
+    """
+
+    def __init__(self, linear: nn.Module, norm: nn.Module, activation: nn.Module, pool: int) -> None:
+        super().__init__()
+        self.linear, self.norm, self.activation = linear, norm, activation
+        self.pool = nn.MaxPool2d(pool) if pool > 1 else nn.Identity()
+        self.pool_first = True
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) or (N, C) -> the same rank; a linear layer flattens what comes, in NCHW order."""
+        if x.ndim > 2 and isinstance(self.linear, nn.Linear):
+            x = x.flatten(1)
+        x = self.norm(self.linear(x))
+        return self.activation(self.pool(x)) if self.pool_first else self.pool(self.activation(x))
+
+
+def make_linear(linear: type[nn.Module], shape: tuple[int, ...], bits: int, floating: bool, scale: Scale, **options):
+    """A bias-free layer with weights of `shape` (outputs, inputs[, k, k]); plain torch if `floating`."""
+    outputs, inputs = shape[:2]
+    size = (inputs, outputs) if linear is nn.Linear else (inputs, outputs, shape[2:])
+    if floating:
+        return linear(*size, bias=False, **options)
+    quantizer = weight_quantizer(bits, scale, outputs, prod(shape[1:]))
+    quantized = QuantLinear if linear is nn.Linear else QuantConv2d
+    return quantized(*size, bias=False, weight_quant=quantizer, **options)
+
+
+def make_activation(kind: Activation, bits: int, scale: Scale) -> nn.Module:
+    """The activation layer of a kind; `float` is an ordinary ReLU."""
+    if kind is Activation.FLOAT:
+        return nn.ReLU()
+    if kind is Activation.RELU:
+        return UniformReLU(bits, scale)
+    return QuantDQA(bits, scale, dynamic=kind is Activation.DQA_DYNAMIC)

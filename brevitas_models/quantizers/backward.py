@@ -1,0 +1,69 @@
+"""Which gradient a quantizer pretends to have: selectable, because an attack has to try more than one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from brevitas_models.errors import ModelError
+
+MODES = ("clipped", "identity", "tanh", "staircase")
+
+
+class SelectableBackward(nn.Module):
+    """A quantizer whose backward pass `backward_pass` can exchange; the forward pass never changes.
+
+    `clipped` (default, and what training uses): gradient 1 inside the quantizer's range, 0 outside.
+    `identity`: 1 everywhere (BPDA, Athalye et al. 2018). `tanh`: derivative of the saturating curve that the
+    quantizer approximates. `staircase`: derivative of a sum of sigmoids, one at each threshold.
+    """
+
+    backward_mode = "clipped"
+
+
+@contextmanager
+def backward_pass(module: nn.Module, mode: str) -> Iterator[nn.Module]:
+    """Within the context every activation quantizer inside `module` uses the gradient `mode` (one of MODES).
+
+    The input grid always passes its gradient straight through, whatever the mode. Raises ModelError for another mode.
+    """
+    if mode not in MODES:
+        raise ModelError(f"backward pass: expected one of {', '.join(MODES)}, got {mode!r}")
+    chosen = [m for m in module.modules() if isinstance(m, SelectableBackward)]
+    before = [m.backward_mode for m in chosen]
+    try:
+        for quantizer in chosen:
+            quantizer.backward_mode = mode
+        yield module
+    finally:
+        for quantizer, previous in zip(chosen, before, strict=True):
+            quantizer.backward_mode = previous
+
+
+def slope(x: Tensor, thresholds: Tensor, step: float, low: float, high: float, mode: str) -> Tensor:
+    """Pretended derivative at `x` (any shape) of a staircase with sorted `thresholds` (n,) and steps of height `step`.
+
+    `low`, `high`: the range inside which `clipped` passes the gradient (exclusive). The area under `tanh` and under
+    `staircase` is the staircase's own rise, n * step.
+    """
+    if mode == "identity":
+        return torch.ones_like(x)
+    if mode == "clipped":
+        return ((x > low) & (x < high)).to(x.dtype)
+    rise = step * len(thresholds)
+    if mode == "tanh":
+        # The tanh whose rounding has these outer thresholds; of the fixed DQA (any bits) that is tanh(x) itself.
+        n, first, last = len(thresholds), float(thresholds[0]), float(thresholds[-1])
+        centre, width = (first + last) / 2, (last - first) / (2 * math.atanh((n - 1) / n)) if n > 1 else 1.0
+        return rise / (2 * width) * (1 - torch.tanh((x - centre) / width) ** 2)
+    gaps = thresholds[1:] - thresholds[:-1]
+    temperature = 0.25 * (float(gaps.mean()) if len(gaps) else 1.0)
+    total = torch.zeros_like(x)
+    for threshold in thresholds:
+        sigmoid = torch.sigmoid((x - threshold) / temperature)
+        total += sigmoid * (1 - sigmoid)
+    return total * (step / temperature)

@@ -1,0 +1,77 @@
+"""Uniform quantizers of Brevitas with this project's bits and scales: weights, and the ordinary ReLU activation."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from brevitas.inject import ExtendedInjector
+from brevitas.nn import QuantReLU
+from brevitas.quant import (
+    Int8WeightPerTensorFixedPoint,
+    Int8WeightPerTensorFloat,
+    SignedBinaryWeightPerTensorConst,
+    Uint8ActPerTensorFixedPointMaxInit,
+    Uint8ActPerTensorFloatMaxInit,
+)
+from torch import Tensor
+
+from brevitas_models.config import Scale
+from brevitas_models.quantizers.backward import SelectableBackward, slope
+from brevitas_models.quantizers.levels import Levels
+
+START_MAXIMUM = 1.5  # of the learned ReLU range; a power-of-two scale rounds it up to 2
+
+
+def weight_quantizer(bits: int, scale: Scale, outputs: int, inputs: int) -> type[ExtendedInjector]:
+    """Brevitas injector for weights of a layer with `outputs` x `inputs` weights (inputs: all of one output's).
+
+    1 bit: bipolar, +-s with constant s near 1/sqrt(max(outputs, inputs)), where a random sign matrix has spectral
+    norm about 2 at most. 2 to 8 bits: signed narrow range, scale from the largest weight, per tensor.
+    """
+    if bits == 1:
+        constant = 1 / math.sqrt(max(outputs, inputs))
+        if scale is Scale.POWER_OF_TWO:
+            constant = 2.0 ** round(math.log2(constant))
+        return SignedBinaryWeightPerTensorConst.let(scaling_const=constant)
+    base = Int8WeightPerTensorFixedPoint if scale is Scale.POWER_OF_TWO else Int8WeightPerTensorFloat
+    return base.let(bit_width=bits)
+
+
+class _WithSlope(torch.autograd.Function):
+    """Gives `value` forward and the gradient `upstream * slope` to `x` backward."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, value: Tensor, derivative: Tensor) -> Tensor:
+        ctx.save_for_backward(derivative)
+        return value.clone()
+
+    @staticmethod
+    def backward(ctx, upstream: Tensor) -> tuple[Tensor, None, None]:
+        return upstream * ctx.saved_tensors[0], None, None
+
+
+class UniformReLU(QuantReLU, SelectableBackward):
+    """ReLU and an unsigned uniform quantizer of `bits` bits with a learned range: float32 -> same shape.
+
+    Backward `clipped`: Brevitas' own (1 inside the range, and the learned scale gets its gradient). The other passes
+    are for attacks: only the input gets a gradient.
+    """
+
+    def __init__(self, bits: int, scale: Scale) -> None:
+        base = Uint8ActPerTensorFixedPointMaxInit if scale is Scale.POWER_OF_TWO else Uint8ActPerTensorFloatMaxInit
+        QuantReLU.__init__(self, act_quant=base.let(bit_width=bits, max_val=START_MAXIMUM, scaling_min_val=2.0**-8))
+        self.bits = bits
+
+    @property
+    def levels(self) -> Levels:
+        return Levels(self.act_quant.scale().item(), 0.0, 2**self.bits - 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = super().forward(x)
+        if self.backward_mode == "clipped" or not torch.is_grad_enabled():
+            return y
+        grid = self.levels
+        thresholds = (torch.arange(grid.top) + 0.5) * grid.step
+        derivative = slope(x.detach(), thresholds, grid.step, 0.0, grid.top * grid.step, self.backward_mode)
+        return _WithSlope.apply(x, y.detach(), derivative)

@@ -1,0 +1,37 @@
+"""The worst case of one network: per image, the minimum over all attacks (Carlini et al. 2019, arXiv 1902.06705)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from flows.attack.batch import AdversarialBatch
+from flows.errors import FlowError
+
+
+class WorstCase:
+    """Collects attacks on the same images `x`, uint8 (N, C, H, W).
+
+    `images`: the first image found that fools, else the original. `fooled`: bool (N,). `by`: the attack's name, ""
+    where none succeeded.
+    """
+
+    def __init__(self, x: np.ndarray) -> None:
+        self._originals = x
+        self.images = x.copy()
+        self.fooled = np.zeros(len(x), bool)
+        self.by = np.full(len(x), "", dtype=object)
+
+    def add(self, batch: AdversarialBatch, index: np.ndarray | None = None) -> None:
+        """Takes a batch on the images `index` (integers), by default the first ones. Raises FlowError if it does
+        not fit them."""
+        index = np.arange(len(batch.images)) if index is None else index
+        if len(index) != len(batch.images) or (len(index) and index.max() >= len(self.images)):
+            raise FlowError(
+                f"worst case: expected {len(index)} of {len(self.images)} images, got {len(batch.images)} "
+                f"from {batch.attack}"
+            )
+        batch.check(self._originals[index])
+        new = batch.success & ~self.fooled[index]
+        self.images[index[new]] = batch.images[new]
+        self.by[index[new]] = batch.attack
+        self.fooled[index[new]] = True

@@ -1,0 +1,153 @@
+"""The command line: `holdfast run PRESET`, one command per stage, presets, data."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from brevitas_models.errors import ModelError
+from flows import environment
+from flows.config import Config, load_preset, load_toml, override, preset_names
+from flows.errors import FlowError
+from flows.run.display import ConsoleDisplay
+from flows.run.engine import execute
+from flows.run.stage import Stage, after, needed_for, until
+from flows.stages import STAGES
+from hw.errors import HardwareError
+
+app = typer.Typer(
+    help="Trains quantized networks that withstand attacks, compiles them to circuits and attacks the circuits.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+data_app = typer.Typer(help="The data sets.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+
+Preset = Annotated[str, typer.Argument(help="A preset's name (see holdfast presets) or a file.toml.")]
+Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override, as in train.epochs=3.")]
+From = Annotated[str | None, typer.Option("--from", metavar="STAGE", help="Run this stage and what follows again.")]
+Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="The run directory [default: runs/<name>].")]
+Data = Annotated[Path | None, typer.Option("--data", metavar="DIR", help="The data sets [default: HOLDFAST_DATA].")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show where an error was raised.")]
+
+
+@contextmanager
+def _one_line(debug: bool) -> Iterator[None]:
+    """Turns what a user can mend into one line on stderr and exit status 1."""
+    if not debug:
+        warnings.simplefilter("ignore")  # of other people's packages, about each other
+    try:
+        yield
+    except (FlowError, ModelError, HardwareError) as error:
+        if debug:
+            raise
+        typer.echo(f"holdfast: {' '.join(str(error).split())}", err=True)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        typer.echo("holdfast: stopped; the same command goes on from here", err=True)
+        raise typer.Exit(130) from None
+
+
+def configure(preset: str, settings: list[str], data: Path | None) -> Config:
+    """The configuration that the options describe. `data` wins over the configuration, that over HOLDFAST_DATA."""
+    config = load_toml(Path(preset)) if preset.endswith(".toml") else load_preset(preset)
+    config = override(config, settings)
+    directory = str(data) if data else config.data.directory or environment.data_directory() or ""
+    return dataclasses.replace(config, data=dataclasses.replace(config.data, directory=directory))
+
+
+def _go(
+    stages: tuple[Stage, ...], preset: str, settings: list[str] | None, again: str | None, out: Path | None, data: Path | None
+) -> None:
+    config = configure(preset, settings or [], data)
+    run = out or Path("runs") / config.name
+    names = [stage.name for stage in stages]
+    display = ConsoleDisplay(Console(stderr=True), names)
+    execute(stages, config, run, display, after(STAGES, again) if again else frozenset())
+    typer.echo(f"report: {run / 'report.html'}" if "report" in names else f"written: {run / names[-1]}")
+
+
+@app.command()
+def run(
+    preset: Preset,
+    settings: Set = None,
+    until_stage: Annotated[str | None, typer.Option("--until", metavar="STAGE", help="The last stage to run.")] = None,
+    again: From = None,
+    out: Out = None,
+    data: Data = None,
+    debug: Debug = False,
+) -> None:
+    """Train, attack, compile, verify and report; what did not change is not run again."""
+    with _one_line(debug):
+        _go(until(STAGES, until_stage or STAGES[-1].name), preset, settings, again, out, data)
+
+
+def _stage_command(name: str) -> Callable[..., None]:
+    def command(
+        preset: Preset,
+        settings: Set = None,
+        again: From = None,
+        out: Out = None,
+        data: Data = None,
+        debug: Debug = False,
+    ) -> None:
+        with _one_line(debug):
+            _go(needed_for(STAGES, name), preset, settings, again, out, data)
+
+    command.__doc__ = f"Run the {name} stage and what it needs."
+    return command
+
+
+for _stage in STAGES:
+    if _stage.name == "data":
+        data_app.command("read")(_stage_command("data"))
+    else:
+        app.command(_stage.name)(_stage_command(_stage.name))
+
+
+@data_app.command()
+def fetch(
+    name: Annotated[str, typer.Argument(help="A data set, such as mnist.")],
+    to: Annotated[Path | None, typer.Option("--to", metavar="DIR", help="Where to [default: HOLDFAST_DATA].")] = None,
+    debug: Debug = False,
+) -> None:
+    """Download a data set and check that it is the original."""
+    from brevitas_models.data.fetch import fetch as fetch_files
+
+    with _one_line(debug):
+        directory = to or environment.data_directory()
+        if directory is None:
+            raise FlowError("expected a folder for the data, got none; give --to DIR or set HOLDFAST_DATA")
+        with Console(stderr=True).status(f"fetching {name}"):
+            files = fetch_files(name, Path(directory))
+        for file in files:
+            typer.echo(file)
+
+
+@app.command()
+def presets() -> None:
+    """List the presets."""
+    for name in preset_names():
+        typer.echo(name)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"holdfast {metadata.version('holdfast')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    pass

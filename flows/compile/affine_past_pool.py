@@ -1,0 +1,35 @@
+"""Step: positive scalar scales and offsets move behind a max-pool, where finn can absorb them."""
+
+from __future__ import annotations
+
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.transformation.base import Transformation
+
+
+class MoveAffinePastMaxPool(Transformation):
+    """`pool(a * x + b) == a * pool(x) + b` for scalars with a > 0. Finn moves the product but not the sum."""
+
+    def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
+        for pool in model.graph.node:
+            if pool.op_type not in ("MaxPool", "MaxPoolNHWC"):
+                continue
+            before = model.find_producer(pool.input[0])
+            if before is None or before.op_type not in ("Mul", "Add"):
+                continue
+            value = model.get_initializer(before.input[1])
+            if value is None or value.size != 1 or (before.op_type == "Mul" and value.item() <= 0):
+                continue
+            source, middle, result = before.input[0], before.output[0], pool.output[0]
+            before_shape, pooled = model.get_tensor_shape(source), model.get_tensor_shape(result)
+            # pool first: source -> middle; then the affine: middle -> result
+            pool.input[0], pool.output[0] = source, middle
+            before.input[0], before.output[0] = middle, result
+            model.set_tensor_shape(source, before_shape)
+            model.set_tensor_shape(middle, pooled)
+            model.set_tensor_datatype(middle, model.get_tensor_datatype(source))
+            nodes = model.graph.node
+            kept = before
+            nodes.remove(before)
+            nodes.insert(list(nodes).index(pool) + 1, kept)
+            return model, True
+        return model, False

@@ -1,0 +1,75 @@
+"""Runs a Dataflow as standard ONNX in onnxruntime: the fast golden model."""
+
+from __future__ import annotations
+
+import hashlib
+from threading import Lock
+
+import numpy as np
+import onnxruntime as ort
+
+from flows.errors import FlowError
+from hw.dataflow import Dataflow
+
+MAX_SESSIONS = 8
+_sessions: dict[tuple[str, int], ort.InferenceSession] = {}
+_lock = Lock()
+
+
+def _session(model: bytes, threads: int) -> ort.InferenceSession:
+    """The process's session for these model bytes; the least recently used one goes when there are too many."""
+    key = (hashlib.sha256(model).hexdigest(), threads)
+    with _lock:
+        session = _sessions.pop(key, None)
+        if session is None:
+            options = ort.SessionOptions()
+            options.intra_op_num_threads = threads
+            options.inter_op_num_threads = 1
+            options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+            options.log_severity_level = 3
+            session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        _sessions[key] = session
+        while len(_sessions) > MAX_SESSIONS:
+            del _sessions[next(iter(_sessions))]
+    return session
+
+
+class GoldenSession:
+    """The golden model of one dataflow.
+
+    `threads`: of onnxruntime, at least 1. `batch`: frames per call, bounds the memory. Dataflows whose ONNX is
+    the same byte for byte share one onnxruntime session per process. Raises FlowError for bad sizes.
+    """
+
+    def __init__(self, dataflow: Dataflow, *, threads: int = 1, batch: int = 256) -> None:
+        if threads < 1 or batch < 1:
+            raise FlowError(f"golden: expected threads and batch of at least 1, got {threads} and {batch}")
+        self.dataflow = dataflow
+        self._batch = batch
+        self._session = _session(dataflow.to_onnx().SerializeToString(deterministic=True), threads)
+
+    def run(self, codes: np.ndarray) -> np.ndarray:
+        """Integers (N, *input.shape) -> int64 (N, *output.shape). Raises FlowError for anything else."""
+        last = self.dataflow.ops[-1]
+        return self._run(codes, [last])[last.name]
+
+    def intermediates(self, codes: np.ndarray) -> dict[str, np.ndarray]:
+        """Integers (N, *input.shape) -> operator name: its int64 output (N, *op.output.shape), in order."""
+        return self._run(codes, list(self.dataflow.ops))
+
+    def _run(self, codes: np.ndarray, ops: list) -> dict[str, np.ndarray]:
+        codes = np.asarray(codes)
+        expected = self.dataflow.input.shape
+        if codes.dtype.kind not in "iu" or codes.shape[1:] != expected:
+            raise FlowError(
+                f"golden: expected integers of shape (N, {', '.join(map(str, expected))}), "
+                f"got {codes.dtype} {codes.shape}"
+            )
+        self.dataflow.input.dtype.check(codes, "golden input")
+        outputs = {op.name: np.empty((len(codes), *op.output.shape), np.int64) for op in ops}
+        for start in range(0, len(codes), self._batch):
+            part = slice(start, start + self._batch)
+            frames = np.ascontiguousarray(codes[part], dtype=np.int64)
+            for op, values in zip(ops, self._session.run(list(outputs), {"codes": frames}), strict=True):
+                outputs[op.name][part] = values.reshape(len(frames), *op.output.shape)
+        return outputs

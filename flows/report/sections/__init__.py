@@ -1,0 +1,1 @@
+"""The page's sections, one file each: `view(run)` checks the stage's JSON and gives what the template shows."""

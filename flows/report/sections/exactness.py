@@ -1,0 +1,100 @@
+"""Section 4: the ladder of executions that must agree on every integer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flows.report.record import Record
+from flows.report.run_files import RunFiles
+
+#: Rungs in order and what runs there, in plain words.
+RUNGS = {
+    "brevitas": "the trained network",
+    "qonnx": "the exported graph",
+    "golden": "the integer dataflow as standard ONNX",
+    "finn": "FINN's hardware graph",
+    "rtl": "the generated SystemVerilog, cycle by cycle",
+    "netlist": "the mapped netlist after synthesis",
+    "board": "the bitstream on the board",
+}
+EXPECTED = ("brevitas", "qonnx", "golden", "finn", "rtl")
+CIRCUIT = "rtl"
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """`images`: compared, of which `adversarial` are adversarial; `mismatches`: images whose integers differ;
+    `excused`: disagreements shown to be the reference's rounding, each name -> text; `divergence`: a sentence."""
+
+    name: str
+    what: str
+    engine: str
+    images: int
+    adversarial: int
+    mismatches: int
+    excused: tuple[dict[str, str], ...]
+    seconds: float
+    divergence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exactness:
+    rungs: tuple[Rung, ...]
+
+    @property
+    def mismatches(self) -> int:
+        return sum(rung.mismatches for rung in self.rungs)
+
+    @property
+    def excused(self) -> int:
+        return sum(len(rung.excused) for rung in self.rungs)
+
+    @property
+    def not_run(self) -> tuple[str, ...]:
+        there = {rung.name for rung in self.rungs}
+        return tuple(name for name in EXPECTED if name not in there)
+
+    @property
+    def judged(self) -> Rung | None:
+        """The rung whose image count is the headline: the circuit's, or the one that saw the fewest."""
+        circuit = next((rung for rung in self.rungs if rung.name == CIRCUIT), None)
+        return circuit or min(self.rungs, key=lambda rung: rung.images, default=None)
+
+
+def view(run: RunFiles) -> Exactness | None:
+    """What `verify.json` says; None where the stage has not run. Raises FlowError for a malformed record."""
+    record = run.get("verify")
+    if record is None:
+        return None
+    rungs = tuple(_rung(rung) for rung in record.children("rungs"))
+    names = [rung.name for rung in rungs]
+    for name in names:
+        if names.count(name) > 1:
+            raise record.wrong("rungs", "one entry per rung", f"{name!r} {names.count(name)} times")
+    return Exactness(rungs)
+
+
+def _rung(record: Record) -> Rung:
+    name = record.text("rung")
+    excused = record.items("excused")
+    cases = [excused.child(index) for index in range(len(excused.value))]
+    return Rung(
+        name,
+        RUNGS.get(name, ""),
+        record.text("engine"),
+        record.integer("images"),
+        record.integer("adversarial"),
+        record.integer("mismatches"),
+        tuple({key: case.scalar(key) for key in case.value} for case in cases),
+        record.number("seconds"),
+        _divergence(record.child("first_divergence")) if record.has("first_divergence") else "",
+    )
+
+
+def _divergence(record: Record) -> str:
+    place = f"image {record.integer('image')}, operator {record.text('operator')}"
+    for key in ("channel", "pixel"):
+        if record.has(key) and record.raw(key) != []:
+            place += f", {key} {record.scalar(key)}"
+    against = f" (against {record.text('against')})" if record.has("against") else ""
+    return f"{place}: expected {record.scalar('expected')}, got {record.scalar('got')}{against}"

@@ -1,0 +1,126 @@
+"""Dataflow to a shared library with Verilator: cached, and whole or absent whenever the process is killed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from flows.simulate.runtime import runtime_objects
+from flows.simulate.toolchain import Toolchain, find_toolchain, run_tool
+from hw.dataflow import Dataflow
+from hw.top.stitch import stitch, top_module
+
+JOBS = 2
+DRIVER = Path(__file__).with_name("driver.cpp")
+# Every warning is an error, but for unnamed generate blocks (our parameter checks); noise in uninitialised registers
+# shows a missing reset.
+VERILATOR = (
+    *("--cc", "--prefix", "Vtop", "-Wall", "-Wno-GENUNNAMED", "-O3", "--x-assign", "unique", "--x-initial", "unique", "--no-timing"),
+    *("--output-split", "20000", "--output-split-cfuncs", "2000"),
+)
+# Small files at -O1 compile many times faster than one file at -O3, and simulate about 10 % slower.
+COMPILE = ("-std=c++17", "-O1", "-fPIC", "-fvisibility=hidden", "-w", "-DVERILATOR=1", "-DVM_TRACE=0", "-DVM_COVERAGE=0")
+UNIT_BYTES = 300_000
+
+
+def design_key(files: Mapping[str, str]) -> str:
+    """sha256 of a circuit: the names and texts of all its files, memories included."""
+    return hashlib.sha256(json.dumps(sorted(files.items())).encode()).hexdigest()
+
+
+def build(dataflow: Dataflow, folder: Path) -> Path:
+    """Writes the circuit to `folder/rtl` and compiles it to `folder/library.so`; returns that path.
+
+    `folder` is made if missing. What is already there is kept when the sources, Verilator, the compiler and their
+    options are the same. Raises FlowError for a missing tool or where a tool refuses the circuit (its first message
+    is quoted), HardwareError where the dataflow cannot be stitched.
+    """
+    files = stitch(dataflow)
+    tools = find_toolchain()
+    design = design_key(files)
+    parts = [design, tools.versions, *tools.compiler, *VERILATOR, *COMPILE, DRIVER.read_text(), os.uname().machine]
+    key = hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    library, stamp = folder / "library.so", folder / "library.json"
+    if not _is_current(stamp, library, key):
+        stamp.unlink(missing_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        _write_rtl(files, folder / "rtl")
+        with tempfile.TemporaryDirectory(prefix=".build-", dir=folder) as work:
+            built = _compile(tools, folder / "rtl", sorted(files), top_module(dataflow), design, Path(work))
+            os.replace(built, library)
+            note = Path(work) / "stamp"
+            note.write_text(json.dumps({"key": key, "library": _sha256(library)}) + "\n")
+            os.replace(note, stamp)
+    else:
+        _write_rtl(files, folder / "rtl")
+    return library
+
+
+def _is_current(stamp: Path, library: Path, key: str) -> bool:
+    try:
+        record = json.loads(stamp.read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return False
+    return library.is_file() and record == {"key": key, "library": _sha256(library)}
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _write_rtl(files: Mapping[str, str], folder: Path) -> None:
+    """Makes `folder` hold exactly `files`; those already right are left untouched."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.iterdir():
+        if path.name not in files and path.is_file():
+            path.unlink()
+    for name, text in files.items():
+        path = folder / name
+        if not path.is_file() or path.read_text() != text:
+            path.write_text(text)
+
+
+def _compile(tools: Toolchain, rtl: Path, names: list[str], top: str, design: str, work: Path) -> Path:
+    rtl, work = rtl.resolve(), work.resolve()
+    sources = [name for name in names if name.endswith(".sv")]
+    run_tool([tools.verilator, *VERILATOR, "--top-module", top, "--Mdir", str(work), *sources], rtl, tools, "Verilator")
+    flags = [*COMPILE, f"-I{work}", *tools.include_flags, f'-DHOLDFAST_DESIGN="{design}"']
+    units = _units(work)
+
+    def compile_unit(unit: Path) -> Path:
+        target = unit.with_suffix(".o")
+        run_tool([*tools.compiler, *flags, "-c", str(unit), "-o", str(target)], work, tools, "the C++ compiler")
+        return target
+
+    with ThreadPoolExecutor(JOBS) as pool:
+        runtime = pool.submit(runtime_objects, tools, COMPILE, work)
+        objects = [*pool.map(compile_unit, units), *runtime.result()]
+    library = work / "library.so"
+    link = [*tools.compiler, "-shared", "-fPIC", "-pthread", "-Wl,-Bsymbolic", *map(str, objects), "-o", str(library)]
+    run_tool(link, work, tools, "the C++ linker")
+    return library
+
+
+def _units(work: Path) -> list[Path]:
+    """Groups the driver and Verilator's many small files into few units, because each reads the same long headers."""
+    units: list[Path] = []
+    group: list[str] = []
+    size = 0
+    for source in [DRIVER, *sorted(work.glob("Vtop*.cpp"))]:
+        if size > UNIT_BYTES:
+            units.append(_unit(work, len(units), group))
+            group, size = [], 0
+        group.append(f'#include "{source}"\n')
+        size += source.stat().st_size
+    return [*units, _unit(work, len(units), group)]
+
+
+def _unit(work: Path, index: int, lines: list[str]) -> Path:
+    path = work / f"unit{index}.cpp"
+    path.write_text("".join(lines))
+    return path

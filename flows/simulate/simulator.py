@@ -1,0 +1,186 @@
+"""`Simulator`: whole batches through a compiled circuit, cycle by cycle, with or without stalls on both sides."""
+
+from __future__ import annotations
+
+import ctypes
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from flows.errors import FlowError
+from flows.simulate.build import design_key
+from hw.dataflow import Dataflow
+from hw.stream import Stream
+from hw.top.stitch import stitch
+
+# Cycles between two returns to Python, so that an interrupt is heard within a second or so.
+SLICE = 200_000
+_RUNNING, _DONE, _STUCK, _UNSTABLE, _EXTRA = range(5)
+
+
+class _Layout(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_int64) for name in ("beats", "parallel", "bits", "kind")]
+
+    @classmethod
+    def of(cls, stream: Stream) -> _Layout:
+        kind = 2 if stream.dtype.bipolar else int(stream.dtype.signed)
+        return cls(stream.beats, stream.parallel, stream.dtype.bits, kind)
+
+
+class _Batch(ctypes.Structure):
+    _fields_ = [
+        ("input", _Layout),
+        ("output", _Layout),
+        *((name, ctypes.c_void_p) for name in ("codes", "results", "frame_cycles")),
+        *((name, ctypes.c_int64) for name in ("frames", "watchdog")),
+        *((name, ctypes.c_double) for name in ("stall_in", "stall_out")),
+    ]
+
+
+class _Progress(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_int64) for name in ("cycle", "beats_in", "beats_out", "idle")]
+
+
+@dataclass(frozen=True, slots=True)
+class SimulationResult:
+    """What a batch of N frames gave.
+
+    `outputs`: int64 (N, *output.shape). `frame_cycles`: int64 (N,), the cycle (0 is the first one after reset) in
+    which the last output beat of each frame left. `cycles`: cycles until the last beat on either side had moved.
+    """
+
+    outputs: np.ndarray
+    frame_cycles: np.ndarray
+    cycles: int
+
+    @property
+    def latency(self) -> int:
+        """Cycles from the start of the first frame to the end of its result, both included."""
+        return int(self.frame_cycles[0]) + 1
+
+    @property
+    def initiation_interval(self) -> float:
+        """Mean cycles between the results of consecutive frames. Raises FlowError for fewer than two frames."""
+        frames = len(self.frame_cycles)
+        if frames < 2:
+            raise FlowError(f"expected at least 2 frames to measure an interval, got {frames}: simulate more")
+        return float(self.frame_cycles[-1] - self.frame_cycles[0]) / (frames - 1)
+
+
+class Simulator:
+    """A compiled circuit, ready for batches; a context manager.
+
+    `library`: what `build(dataflow, folder)` returned, with `rtl/` beside it. Raises FlowError where either is missing
+    or was made from another dataflow.
+    """
+
+    def __init__(self, dataflow: Dataflow, library: Path) -> None:
+        self.dataflow = dataflow
+        self._circuit = None
+        files = stitch(dataflow)
+        rtl = library.resolve().parent / "rtl"
+        for name, text in files.items():
+            if name.endswith(".hex") and (not (rtl / name).is_file() or (rtl / name).read_text() != text):
+                raise FlowError(f"{rtl / name}: expected the memory of this dataflow, found none or another; build again")
+        self._library = _load(library)
+        if self._library.holdfast_design().decode() != design_key(files):
+            raise FlowError(f"{library}: was built from another dataflow; build it again")
+        self._circuit = self._library.holdfast_create(str(rtl).encode())
+        if not self._circuit:
+            raise FlowError(f"{rtl}: expected a folder with the circuit's memories; build again")
+
+    def __enter__(self) -> Simulator:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Frees the circuit; a closed simulator refuses to run."""
+        if self._circuit:
+            self._library.holdfast_destroy(self._circuit)
+            self._circuit = None
+
+    def run(
+        self,
+        codes: np.ndarray,
+        *,
+        stall_in: float = 0.0,
+        stall_out: float = 0.0,
+        seed: int = 0,
+        watchdog: int | None = None,
+    ) -> SimulationResult:
+        """Resets the circuit and sends it integers (N, *input.shape), one frame right after the other.
+
+        `stall_in`, `stall_out`: probability, 0..1, that a side pauses in a cycle, drawn from `seed` (0..2**63-1).
+        `watchdog`: cycles without a beat on either side after which the run is given up (default: from the operators'
+        cycle counts). Raises HardwareError for values outside the input type, FlowError for another shape, a closed
+        simulator, a circuit that stands still, breaks the stream contract (valid or data change before ready) or
+        emits more than its frames.
+        """
+        stream, out = self.dataflow.input, self.dataflow.output
+        values = np.asarray(codes)
+        if self._circuit is None:
+            raise FlowError("this simulator is closed: make a new one")
+        if values.dtype.kind not in "iu" or values.shape[1:] != stream.shape:
+            raise FlowError(f"expected integers of shape (N, {_sizes(stream)}), got {values.dtype} {values.shape}")
+        if not (0 <= stall_in <= 1 and 0 <= stall_out <= 1):
+            raise FlowError(f"expected stall probabilities from 0 to 1, got {stall_in} and {stall_out}")
+        stream.dtype.check(values, "input")
+        values = np.ascontiguousarray(values, dtype=np.int64)
+        frames = len(values)
+        outputs = np.zeros((frames, *out.shape), dtype=np.int64)
+        frame_cycles = np.zeros(frames, dtype=np.int64)
+        if watchdog is None:
+            watchdog = 10_000 + 2 * sum(op.cycles_per_frame for op in self.dataflow.ops)
+        pointers = (array.ctypes.data for array in (values, outputs, frame_cycles))
+        batch = _Batch(_Layout.of(stream), _Layout.of(out), *pointers, frames, watchdog, stall_in, stall_out)
+        self._library.holdfast_start(self._circuit, ctypes.byref(batch), seed)
+        progress, status = _Progress(), _RUNNING
+        while status == _RUNNING:
+            status = self._library.holdfast_advance(self._circuit, SLICE, ctypes.byref(progress))
+        if status != _DONE:
+            raise FlowError(self._complaint(status, progress, frames))
+        return SimulationResult(outputs, frame_cycles, progress.cycle)
+
+    def _complaint(self, status: int, progress: _Progress, frames: int) -> str:
+        stream, out = self.dataflow.input, self.dataflow.output
+        done = (
+            f"in cycle {progress.cycle}, after {progress.beats_in} of {frames * stream.beats} beats in "
+            f"({progress.beats_in // stream.beats} of {frames} frames) and {progress.beats_out} of "
+            f"{frames * out.beats} beats out ({progress.beats_out // out.beats} frames)"
+        )
+        if status == _STUCK:
+            return f"{self.dataflow.name}: no beat moved for {progress.idle} cycles, {done}: an operator is deadlocked"
+        if status == _UNSTABLE:
+            return f"{self.dataflow.name}: out_valid or out_data changed before out_ready, {done}: mend the last operator"
+        return f"{self.dataflow.name}: an output beat too many, {done}: an operator emits more than its frame"
+
+
+def _sizes(stream: Stream) -> str:
+    return ", ".join(map(str, stream.shape))
+
+
+def _load(path: Path) -> ctypes.CDLL:
+    if not path.is_file():
+        raise FlowError(f"{path}: expected a simulation library, found none; build it first")
+    # The loader keeps what it once opened under a path; a link of a fresh name makes it look at a rebuilt file again.
+    with tempfile.TemporaryDirectory(prefix="holdfast-") as folder:
+        link = Path(folder) / "library.so"
+        link.symlink_to(path.resolve())
+        try:
+            library = ctypes.CDLL(str(link))
+            library.holdfast_design.restype = ctypes.c_char_p
+        except (OSError, AttributeError) as error:
+            raise FlowError(f"{path}: expected a simulation library of this machine, got {error}; build again") from error
+    library.holdfast_create.argtypes = [ctypes.c_char_p]
+    library.holdfast_create.restype = ctypes.c_void_p
+    library.holdfast_start.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64]
+    library.holdfast_start.restype = None
+    library.holdfast_advance.argtypes = [ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p]
+    library.holdfast_advance.restype = ctypes.c_int32
+    library.holdfast_destroy.argtypes = [ctypes.c_void_p]
+    library.holdfast_destroy.restype = None
+    return library

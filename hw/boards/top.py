@@ -1,0 +1,101 @@
+"""The circuit of a whole board: pins, clock, reset, host link and the stitched dataflow."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from hw.boards import pll
+from hw.boards.board import Board
+from hw.dataflow import Dataflow
+from hw.errors import HardwareError
+from hw.inttype import IntType
+from hw.stream import Stream
+from hw.top import link
+from hw.top.stitch import stitch, top_module
+
+TOP = "board_top"
+MAX_BAUD_ERROR = 0.02
+
+
+def network_id(dataflow: Dataflow) -> int:
+    """32-bit name of the circuit: the start of the sha256 over the names and texts of all its files."""
+    text = json.dumps(sorted(stitch(dataflow).items()))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
+
+
+def clocks_per_bit(clock_mhz: float, baud: int) -> int:
+    """Clock cycles per bit of the UART. Raises HardwareError where they miss the bit rate by more than 2 %."""
+    clocks = round(clock_mhz * 1e6 / baud)
+    if clocks < 4 or abs(clock_mhz * 1e6 / clocks / baud - 1) > MAX_BAUD_ERROR:
+        raise HardwareError(f"{baud} baud cannot be made from {clock_mhz} MHz: choose a multiple of {4 * baud / 1e6} MHz")
+    return clocks
+
+
+def render(dataflow: Dataflow, board: Board, *, clock_mhz: float) -> str:
+    """The text of the board top, module `board_top`. Raises HardwareError where the dataflow's streams do not fit
+    the link or the clock cannot be made."""
+    _check_streams(dataflow)
+    clock = None if clock_mhz == board.oscillator_mhz else pll.solve(board.oscillator_mhz, clock_mhz)
+    actual_mhz = clock_mhz if clock is None else float(clock.output_mhz)
+    environment = Environment(
+        loader=FileSystemLoader(board.folder),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    return environment.get_template(board.template).render(
+        network=top_module(dataflow),
+        network_id=f"{network_id(dataflow):08x}",
+        clocks_per_bit=clocks_per_bit(actual_mhz, board.baud),
+        oscillator_mhz=board.oscillator_mhz,
+        clock_mhz=actual_mhz,
+        pll=clock,
+        input_bytes=dataflow.input.elements,
+        output_words=dataflow.output.elements,
+        out_width=dataflow.output.width,
+        out_signed=int(dataflow.output.dtype.signed),
+    )
+
+
+def write(dataflow: Dataflow, board: Board, folder: Path, *, clock_mhz: float) -> list[Path]:
+    """Writes every source of the board's circuit into `folder` (made if missing), memory files included.
+
+    Returns the paths: SystemVerilog first, in an order that every tool accepts, the board top last of them.
+    """
+    # The board's own files declare the vendor's primitives that its template uses.
+    fixed = {path.name: path.read_text() for path in (*link.sources(), *sorted(board.folder.glob("*.sv")))}
+    stitched = stitch(dataflow)
+    top = {f"{TOP}.sv": render(dataflow, board, clock_mhz=clock_mhz)}
+    if clash := sorted((fixed.keys() | top.keys()) & stitched.keys()):
+        raise HardwareError(f"two different files would be named {clash[0]}: rename an operator")
+    circuit = {name: text for name, text in sorted(stitched.items()) if name.endswith(".sv")}
+    files = fixed | circuit | top | dict(sorted(stitched.items()))
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    return [folder / name for name in files]
+
+
+def _check_streams(dataflow: Dataflow) -> None:
+    source, result = dataflow.input, dataflow.output
+    if source.dtype != IntType(8, False) or source.parallel != 1 or source.elements > 0xFFFF:
+        raise HardwareError(
+            f"{dataflow.name}: the host link sends at most 65535 UINT8 one by one, the input is {_text(source)}; "
+            "put a width converter in front"
+        )
+    limit = 32 if result.dtype.signed else 31
+    if result.dtype.bipolar or result.dtype.bits > limit or result.parallel != 1 or result.elements > 0x3FFF:
+        raise HardwareError(
+            f"{dataflow.name}: the host link takes at most 16383 integers of {limit} bits one by one, the output is "
+            f"{_text(result)}; end the network with a width converter or narrower scores"
+        )
+
+
+def _text(stream: Stream) -> str:
+    return f"{stream.elements} {stream.dtype.name}, {stream.parallel} per beat"

@@ -1,0 +1,69 @@
+"""`fifo`: a buffer between two operators; the values pass through unchanged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+from typing import ClassVar
+
+import numpy as np
+
+from hw.errors import HardwareError
+from hw.inttype import IntType
+from hw.onnx_builder import OnnxBuilder
+from hw.op import Module, Resources
+from hw.ops.plain_record import PlainRecord
+from hw.stream import Stream
+
+
+@dataclass(frozen=True)
+class Fifo(PlainRecord):
+    """Holds up to `depth` (at least 2) beats of a stream of `shape`, `dtype`, `parallel` elements per beat."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: IntType
+    parallel: int
+    depth: int
+
+    kind: ClassVar[str] = "fifo"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", tuple(self.shape))
+        if self.depth < 2:
+            raise HardwareError(f"{self.name}: expected a fifo depth of at least 2, got {self.depth}")
+        _ = self.input
+
+    @property
+    def input(self) -> Stream:
+        return Stream(self.shape, self.dtype, self.parallel)
+
+    @property
+    def output(self) -> Stream:
+        return self.input
+
+    @property
+    def cycles_per_frame(self) -> int:
+        return self.input.beats
+
+    def golden(self, values: np.ndarray) -> np.ndarray:
+        """int64 (N, *shape), returned as they are."""
+        return values
+
+    def to_onnx(self, builder: OnnxBuilder, tensor: str) -> str:
+        builder.require_exact(max(-self.dtype.min, self.dtype.max), self.name)
+        return builder.add("Identity", tensor)
+
+    def module(self) -> Module:
+        return Module("fifo", {"WIDTH": self.input.width, "DEPTH": self.depth})
+
+    def resources(self) -> Resources:
+        """The slots count as distributed memory: 16 words x 4 bits cost 8 LUT4 on an ECP5, control included below."""
+        width, pointer = self.input.width, max(1, (self.depth - 2).bit_length())
+        if self.depth == 2:
+            return Resources(lut4=width + 6, ff=2 * width + 2)
+        blocks = ceil((self.depth - 1) / 16) * ceil(width / 4)
+        return Resources(lut4=8 * blocks + width + 6 * pointer, ff=width + 3 * pointer + 2)
+
+
+OP = Fifo

@@ -1,0 +1,193 @@
+"""`matvec`: an integer matrix times every vector of the stream (FINN: MVAU), without multipliers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from hw.errors import HardwareError
+from hw.inttype import IntType
+from hw.onnx_builder import OnnxBuilder
+from hw.op import Memory, Module, Resources
+from hw.ops.matvec.cost import Shape, estimate
+from hw.stream import Stream
+
+MEMORIES = ("auto", "distributed", "block")
+MAX_OPERAND_BITS = 8
+
+
+@dataclass(frozen=True, eq=False)
+class MatVec:
+    """y[m] = ((sum over k of weights[m, k] * x[k]) << shift) + bias[m] for each vector x of the stream.
+
+    `shape`: of the vectors, (OH, OW), or () for one vector per frame; streams are (*shape, K) and (*shape, M).
+    `weights`: integers (M, K) of `weight_type`; `input_type`: of x; both 1 to 8 bits, unsigned, signed or bipolar.
+    `pe`: rows per cycle, divides M, elements per output beat; `simd`: columns per cycle, divides K, elements per
+    input beat. `bias`: integers (M,), None for zeros. `shift`: 0 to 31. `memory`: of the weights, "auto",
+    "distributed" (logic) or "block". The output type is the narrowest that holds every reachable y. Raises
+    HardwareError for anything else.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    weights: np.ndarray
+    weight_type: IntType
+    input_type: IntType
+    pe: int
+    simd: int
+    bias: np.ndarray | None = None
+    shift: int = 0
+    memory: str = "auto"
+
+    kind = "matvec"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", tuple(int(size) for size in self.shape))
+        if len(self.shape) not in (0, 2):
+            raise HardwareError(f"{self.name}: expected vectors of shape () or (OH, OW), got {self.shape}")
+        weights = np.array(self.weights)
+        if weights.dtype.kind not in "iu" or weights.ndim != 2 or weights.size == 0:
+            raise HardwareError(f"{self.name}: expected integer weights (M, K), got {weights.dtype} {weights.shape}")
+        weights = weights.astype(np.int64)
+        for what, dtype in (("a weight", self.weight_type), ("an input", self.input_type)):
+            if dtype.bits > MAX_OPERAND_BITS:
+                raise HardwareError(f"{self.name}: expected {what} type of 1 to 8 bits, got {dtype.name}")
+        self.weight_type.check(weights, f"{self.name} weights")
+        bias = np.zeros(len(weights), np.int64) if self.bias is None else np.array(self.bias)
+        if bias.dtype.kind not in "iu" or bias.shape != (len(weights),):
+            raise HardwareError(f"{self.name}: expected integer bias ({len(weights)},), got {bias.dtype} {bias.shape}")
+        if self.pe < 1 or weights.shape[0] % self.pe:
+            raise HardwareError(f"{self.name}: expected pe to divide M = {weights.shape[0]}, got {self.pe}")
+        if self.simd < 1 or weights.shape[1] % self.simd:
+            raise HardwareError(f"{self.name}: expected simd to divide K = {weights.shape[1]}, got {self.simd}")
+        if not 0 <= self.shift <= 31:
+            raise HardwareError(f"{self.name}: expected a shift from 0 to 31, got {self.shift}")
+        if self.memory not in MEMORIES:
+            raise HardwareError(f"{self.name}: expected memory to be one of {MEMORIES}, got {self.memory!r}")
+        for field, array in (("weights", weights), ("bias", bias.astype(np.int64))):
+            array.setflags(write=False)
+            object.__setattr__(self, field, array)
+        low, high = self._range(self.input_type.min, self.input_type.max)
+        low, high = ((side << self.shift) + self.bias for side in (low, high))
+        object.__setattr__(self, "_output_type", IntType.holding(int(low.min()), int(high.max())))
+
+    def _range(self, x_low: int, x_high: int) -> tuple[np.ndarray, np.ndarray]:
+        """Least and greatest sum of every row, (M,) each, for inputs between two values."""
+        ends = np.stack([self.weights * x_low, self.weights * x_high])
+        return ends.min(axis=0).sum(axis=1), ends.max(axis=0).sum(axis=1)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, MatVec):
+            return NotImplemented
+        same = self.name == other.name and self.to_record()[0] == other.to_record()[0]
+        return same and np.array_equal(self.weights, other.weights) and np.array_equal(self.bias, other.bias)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.shape, self.weights.tobytes()))
+
+    @property
+    def input(self) -> Stream:
+        return Stream((*self.shape, self.weights.shape[1]), self.input_type, self.simd)
+
+    @property
+    def output(self) -> Stream:
+        return Stream((*self.shape, self.weights.shape[0]), self._output_type, self.pe)
+
+    @property
+    def beats(self) -> int:
+        """Input beats per vector (FINN's synapse fold)."""
+        return self.weights.shape[1] // self.simd
+
+    @property
+    def folds(self) -> int:
+        """Output beats per vector (FINN's neuron fold)."""
+        return self.weights.shape[0] // self.pe
+
+    @property
+    def cycles_per_frame(self) -> int:
+        return prod(self.shape) * self.beats * self.folds
+
+    def golden(self, values: np.ndarray) -> np.ndarray:
+        """int64 (N, *shape, K) -> int64 (N, *shape, M)."""
+        return ((values @ self.weights.T) << self.shift) + self.bias
+
+    def to_onnx(self, builder: OnnxBuilder, tensor: str) -> str:
+        """Raises HardwareError where a partial sum may not be exact in the builder's dtype."""
+        largest = max(abs(self.input_type.min), self.input_type.max)
+        sums = np.abs(self.weights).sum(axis=1) * largest
+        builder.require_exact(int(((sums << self.shift) + np.abs(self.bias)).max()), self.name)
+        vectors = builder.add("Reshape", tensor, builder.constant(np.array([-1, *self.input.shape], np.int64)))
+        # Shifted weights give shifted sums: one node fewer, and just as exact.
+        result = builder.add("MatMul", vectors, builder.number((self.weights << self.shift).T))
+        return builder.add("Add", result, builder.number(self.bias)) if self.bias.any() else result
+
+    def module(self) -> Module:
+        shape, bias = self._shape()
+        parameters = {"BEATS": self.beats, "FOLDS": self.folds, "PE": self.pe, "SIMD": self.simd}
+        parameters |= {"X_BITS": shape.x_bits, "X_SIGNED": int(self.input_type.signed)}
+        parameters |= {"W_BITS": shape.w_bits, "W_SIGNED": int(self.weight_type.signed)}
+        parameters |= {"W_BIPOLAR": int(self.weight_type.bipolar), "XNOR": int(shape.xnor)}
+        parameters |= {"SERIAL_W": int(shape.serial_weights), "MEMORY": MEMORIES.index(self.memory)}
+        parameters |= {"ACC_BITS": shape.acc_bits, "ACC_SIGNED": int(shape.acc_signed)}
+        parameters |= {"SHIFT": shape.shift, "Y_BITS": shape.y_bits}
+        tiles = self.weights.reshape(self.folds, self.pe, self.beats, self.simd).transpose(0, 2, 1, 3)
+        weights = tiles.reshape(self.folds * self.beats, self.pe * self.simd)
+        biases = bias.reshape(self.folds, self.pe) & ((1 << shape.y_bits) - 1)
+        memories = {
+            "WEIGHTS": _memory(self.weight_type.encode(weights), shape.w_bits),
+            "BIASES": _memory(biases, shape.y_bits),
+        }
+        return Module("matvec", parameters, memories)
+
+    def _shape(self) -> tuple[Shape, np.ndarray]:
+        """How the circuit computes it, and its bias, (M,).
+
+        A bipolar activation x = 2u - 1 is taken as its code u: w*x = 2*w*u - w, so the shift grows by one and the
+        row sums go into the bias. With bipolar weights too, the sum of products is 2 * popcount(XNOR) - K.
+        """
+        x, w = self.input_type, self.weight_type
+        shift, bias, rows = self.shift, self.bias, self.weights.sum(axis=1)
+        low, high = self._range(0 if x.bipolar else x.min, x.max)
+        xnor = x.bipolar and w.bipolar
+        if xnor:
+            rows = low = np.full(len(bias), self.weights.shape[1])
+            low, high = 0 * rows, rows
+        if x.bipolar:
+            shift, bias = shift + 1, bias - (rows << shift)
+        y_bits, acc = self._output_type.bits, IntType.holding(int(low.min()), int(high.max()))
+        # A result of y_bits needs no more of the sum than this, whatever its sign.
+        acc_bits = max(1, min(y_bits - shift, acc.bits))
+        serial_weights = not x.bipolar and (w.bipolar or w.bits < x.bits)
+        shape = Shape(
+            self.beats, self.folds, self.pe, self.simd, x.bits, w.bits, w.bipolar, xnor, serial_weights,
+            acc_bits, acc.signed, shift, y_bits, self.memory,
+        )  # fmt: skip
+        return shape, bias
+
+    def resources(self) -> Resources:
+        """See `hw/ops/matvec/cost.py`."""
+        return estimate(self._shape()[0])
+
+    def to_record(self) -> tuple[dict[str, object], dict[str, np.ndarray]]:
+        parameters = {"shape": list(self.shape), "pe": self.pe, "simd": self.simd, "shift": self.shift}
+        parameters |= {"weight_type": self.weight_type.name, "input_type": self.input_type.name}
+        return parameters | {"memory": self.memory}, {"weights": self.weights, "bias": self.bias}
+
+    @classmethod
+    def from_record(cls, name: str, parameters: dict[str, object], arrays: dict[str, np.ndarray]) -> MatVec:
+        """Raises KeyError or TypeError where the record is not what `to_record` gives."""
+        p = dict(parameters)
+        types = {key: IntType.parse(p.pop(key)) for key in ("weight_type", "input_type")}
+        return cls(name, tuple(p.pop("shape")), arrays["weights"], bias=arrays["bias"], **types, **p)
+
+
+def _memory(codes: np.ndarray, bits: int) -> Memory:
+    """Codes (words, lanes) of `bits` bits each -> one word per row, lane 0 in the least significant bits."""
+    planes = (codes[:, :, None] >> np.arange(bits)) & 1
+    packed = np.packbits(planes.reshape(len(codes), -1).astype(np.uint8), axis=1, bitorder="little")
+    return Memory(codes.shape[1] * bits, tuple(int.from_bytes(row.tobytes(), "little") for row in packed))
+
+
+OP = MatVec

@@ -1,0 +1,170 @@
+"""`threshold`: per-channel counting of thresholds, which is every quantized activation (FINN: Thresholding)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hw.errors import HardwareError
+from hw.inttype import IntType
+from hw.onnx_builder import OnnxBuilder
+from hw.op import Memory, Module, Resources
+from hw.stream import Stream
+
+MAX_LEVELS = 8
+MAX_OUTPUT_BITS = 31
+ROM_BITS_PER_LUT = 14
+BROADCAST_LIMIT = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Threshold:
+    """y = start + step * #{t in thresholds[c] : x >= t}.
+
+    `shape`: (..., C) of both streams. `thresholds`: integers (C, T), each row ascending (ties allowed), 1 <= T <=
+    255, from `input_type.min - 1` (always reached) to `input_type.max + 1` (never). `output_type`, at most
+    31 bits, holds `start` to `start + step * T`; `start` and `step` are values, so bipolar outputs have start -1, step 2, T = 1. `pe`:
+    elements per beat, a divisor of C. Raises HardwareError for anything else.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    input_type: IntType
+    thresholds: np.ndarray
+    output_type: IntType
+    pe: int
+    start: int = 0
+    step: int = 1
+
+    kind = "threshold"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", tuple(int(size) for size in self.shape))
+        _ = self.input
+        table = np.array(self.thresholds)
+        if table.dtype.kind not in "iu" or table.ndim != 2 or table.shape[0] != self.shape[-1]:
+            raise HardwareError(
+                f"{self.name}: expected integer thresholds ({self.shape[-1]}, T), got {table.dtype} {table.shape}"
+            )
+        if not 1 <= table.shape[1] < 1 << MAX_LEVELS:
+            raise HardwareError(f"{self.name}: expected 1 to 255 thresholds per channel, got {table.shape[1]}")
+        table = table.astype(np.int64)
+        if np.any(np.diff(table, axis=1) < 0):
+            channel = int(np.argwhere(np.diff(table, axis=1) < 0)[0, 0])
+            raise HardwareError(f"{self.name}: expected ascending thresholds, channel {channel} is not; sort them")
+        low, high = self.input_type.min - 1, self.input_type.max + 1
+        if table.min() < low or table.max() > high:
+            raise HardwareError(
+                f"{self.name}: expected thresholds from {low} to {high} for {self.input_type.name}, "
+                f"got {table.min()}..{table.max()}; clip them"
+            )
+        if self.output_type.bits > MAX_OUTPUT_BITS:
+            raise HardwareError(f"{self.name}: expected an output type of 1 to 31 bits, got {self.output_type.name}")
+        self.output_type.check(self.start + self.step * np.arange(table.shape[1] + 1), f"{self.name} output")
+        table.setflags(write=False)
+        object.__setattr__(self, "thresholds", table)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Threshold):
+            return NotImplemented
+        same = self.name == other.name and self.to_record()[0] == other.to_record()[0]
+        return same and np.array_equal(self.thresholds, other.thresholds)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.shape, self.thresholds.tobytes()))
+
+    @property
+    def input(self) -> Stream:
+        return Stream(self.shape, self.input_type, self.pe)
+
+    @property
+    def output(self) -> Stream:
+        return Stream(self.shape, self.output_type, self.pe)
+
+    @property
+    def cycles_per_frame(self) -> int:
+        return self.input.beats
+
+    @property
+    def levels(self) -> int:
+        """Bits of the count, and depth of the search."""
+        return self.thresholds.shape[1].bit_length()
+
+    def golden(self, values: np.ndarray) -> np.ndarray:
+        """int64 (N, *shape) -> int64 (N, *shape)."""
+        count = np.zeros(values.shape, np.int64)
+        for row in self.thresholds.T:
+            count += values >= row
+        return self.start + self.step * count
+
+    def to_onnx(self, builder: OnnxBuilder, tensor: str) -> str:
+        """Small tables compare at once, larger ones threshold by threshold to bound memory."""
+        builder.require_exact(max(self.input_type.max + 1, 1 - self.input_type.min), f"{self.name} input")
+        builder.require_exact(max(self.output_type.max, -self.output_type.min), f"{self.name} output")
+        image = builder.add("Reshape", tensor, builder.constant(np.array([-1, *self.shape], np.int64)))
+        to = 1 if builder.dtype == np.float32 else 11  # TensorProto.FLOAT, TensorProto.DOUBLE
+        if self.thresholds.shape[1] > 4 and self.input.elements * self.thresholds.shape[1] <= BROADCAST_LIMIT:
+            last = builder.constant(np.array([-1], np.int64))
+            reached = builder.add(
+                "GreaterOrEqual", builder.add("Unsqueeze", image, last), builder.number(self.thresholds)
+            )
+            count = builder.add("ReduceSum", builder.add("Cast", reached, to=to), last, keepdims=0)
+        else:
+            count = ""
+            for row in self.thresholds.T:
+                reached = builder.add("Cast", builder.add("GreaterOrEqual", image, builder.number(row)), to=to)
+                count = builder.add("Add", count, reached) if count else reached
+        if self.step != 1:
+            count = builder.add("Mul", count, builder.number(self.step))
+        return builder.add("Add", count, builder.number(self.start)) if self.start else count
+
+    def module(self) -> Module:
+        folds, start, step = self.shape[-1] // self.pe, self.start, self.step
+        if self.output_type.bipolar:
+            start, step = (start + 1) // 2, step // 2
+        parameters = {"PE": self.pe, "FOLDS": folds, "LEVELS": self.levels, "START": start, "STEP": step}
+        parameters |= {"X_BITS": self.input_type.bits, "X_SIGNED": int(self.input_type.signed)}
+        parameters |= {"Y_BITS": self.output_type.bits}
+        return Module("threshold", parameters, {f"LEVEL{j}": self._memory(j) for j in range(self.levels)})
+
+    def _memory(self, level: int) -> Memory:
+        """Words of one search level, at fold * 2**level + count bits so far."""
+        bits = self.input_type.bits + 1
+        nodes = (1 << level, 1 << self.levels - level)  # how many, and how far apart
+        columns = np.arange(nodes[0]) * nodes[1] + nodes[1] // 2 - 1
+        codes = np.full((self.shape[-1], (1 << self.levels) - 1), 1 << self.input_type.bits, np.int64)  # never
+        codes[:, : self.thresholds.shape[1]] = self._codes()
+        table = codes[:, columns].reshape(-1, self.pe, nodes[0]).transpose(0, 2, 1).reshape(-1, self.pe)
+        words = tuple(sum(int(code) << lane * bits for lane, code in enumerate(word)) for word in table)
+        return Memory(self.pe * bits, words)
+
+    def _codes(self) -> np.ndarray:
+        """How many values of the input type lie below each threshold: the offset-binary code that reaches it."""
+        if self.input_type.bipolar:
+            return (self.thresholds > -1).astype(np.int64) + (self.thresholds > 1)
+        return np.maximum(self.thresholds - self.input_type.min, 0)
+
+    def resources(self) -> Resources:
+        """Per element of a beat and level: a comparator, the delayed value, the thresholds in logic (about 14 bits
+        a LUT4 once there is more than one fold); formula in README.md."""
+        bits, levels, folds = self.input_type.bits + 1, self.levels, self.shape[-1] // self.pe
+        rom_bits = sum(folds << level for level in range(levels)) * bits * self.pe if folds > 1 else 0
+        delayed = sum(2 * bits - 1 + level for level in range(levels)) + self.output_type.bits
+        lut4 = self.pe * levels * (bits + 3) + rom_bits // ROM_BITS_PER_LUT + 12
+        return Resources(lut4=lut4, ff=self.pe * delayed + (levels + 1) * (1 + folds.bit_length()))
+
+    def to_record(self) -> tuple[dict[str, object], dict[str, np.ndarray]]:
+        parameters = {"shape": list(self.shape), "input_type": self.input_type.name, "pe": self.pe}
+        parameters |= {"output_type": self.output_type.name, "start": int(self.start), "step": int(self.step)}
+        return parameters, {"thresholds": self.thresholds}
+
+    @classmethod
+    def from_record(cls, name: str, parameters: dict[str, object], arrays: dict[str, np.ndarray]) -> Threshold:
+        """Raises KeyError or TypeError where the record is not what `to_record` gives."""
+        p = dict(parameters)
+        types = {key: IntType.parse(p.pop(key)) for key in ("input_type", "output_type")}
+        return cls(name, tuple(p.pop("shape")), thresholds=arrays["thresholds"], **types, **p)
+
+
+OP = Threshold

@@ -1,0 +1,124 @@
+/// Counts per channel how many sorted thresholds a value reaches: y = START + STEP * #{t : x >= t}.
+///
+/// A pipelined binary search: level j knows the first j bits of the count and compares with the one threshold that
+/// decides the next bit. One beat a cycle; a beat leaves LEVELS + 1 cycles after it entered.
+/// Codes: x is offset binary inside (the sign bit of a signed x is flipped), thresholds have one bit more, so that
+/// 2**X_BITS means "never".
+module threshold #(
+    /// Elements per beat, and beats per pixel (channels = PE * FOLDS).
+    parameter int PE = 1,
+    parameter int FOLDS = 1,
+    /// Bits of an input element; 1 if it is two's complement.
+    parameter int X_BITS = 8,
+    parameter int X_SIGNED = 0,
+    /// Bits of an output element, at most 31.
+    parameter int Y_BITS = 2,
+    /// Bits of the count, 1 to 8.
+    parameter int LEVELS = 2,
+    /// Output code at count 0, and what each threshold reached adds, modulo 2**Y_BITS.
+    parameter int START = 0,
+    parameter int STEP = 1,
+    /// Files for $readmemh: LEVELj has FOLDS * 2**j words, at fold * 2**j + count bits so far, of PE thresholds.
+    parameter string LEVEL0 = "",
+    parameter string LEVEL1 = "",
+    parameter string LEVEL2 = "",
+    parameter string LEVEL3 = "",
+    parameter string LEVEL4 = "",
+    parameter string LEVEL5 = "",
+    parameter string LEVEL6 = "",
+    parameter string LEVEL7 = ""
+) (
+    input  logic                 clk,
+    /// Synchronous, active high; drops every beat held and starts with channel 0.
+    input  logic                 rst,
+
+    input  logic [PE*X_BITS-1:0] in_data,
+    input  logic                 in_valid,
+    output logic                 in_ready,
+
+    output logic [PE*Y_BITS-1:0] out_data,
+    output logic                 out_valid,
+    input  logic                 out_ready
+);
+  if (PE < 1 || FOLDS < 1) $fatal(1, "threshold: PE and FOLDS must be at least 1");
+  if (X_BITS < 1) $fatal(1, "threshold: X_BITS must be at least 1");
+  if (Y_BITS < 1 || Y_BITS > 31) $fatal(1, "threshold: Y_BITS must be 1 to 31");
+  if (LEVELS < 1 || LEVELS > 8) $fatal(1, "threshold: LEVELS must be 1 to 8");
+
+  localparam int FOLD_BITS = FOLDS > 1 ? $clog2(FOLDS) : 1;
+
+  logic enable;
+  logic [LEVELS:0] valid_q;  // bit j: level j holds a beat; the last bit is the output
+  assign enable = !valid_q[LEVELS] || out_ready;
+  assign in_ready = enable;
+  assign out_valid = valid_q[LEVELS];
+
+  // The folds of the beats on their way, the newest first; `fold_q` belongs to the beat that comes next.
+  logic [FOLD_BITS-1:0] fold_q, fold_next;
+  assign fold_next = fold_q == FOLD_BITS'(FOLDS - 1) ? '0 : fold_q + FOLD_BITS'(1);
+  logic [LEVELS*FOLD_BITS-1:0] folds_q;
+
+  always_ff @(posedge clk) begin
+    if (rst) begin
+      valid_q <= '0;
+      fold_q  <= '0;
+    end else if (enable) begin
+      valid_q <= {valid_q[LEVELS-1:0], in_valid};
+      if (in_valid) fold_q <= fold_next;
+    end
+    if (enable) folds_q <= (LEVELS * FOLD_BITS)'({folds_q, fold_q});
+  end
+
+  for (genvar j = 0; j < LEVELS; j++) begin : g_level
+    localparam string FILE = j == 0 ? LEVEL0 : j == 1 ? LEVEL1 : j == 2 ? LEVEL2 : j == 3 ? LEVEL3 :
+                             j == 4 ? LEVEL4 : j == 5 ? LEVEL5 : j == 6 ? LEVEL6 : LEVEL7;
+    localparam int DEPTH = FOLDS << j;
+    localparam int ADDRESS_BITS = DEPTH > 1 ? $clog2(DEPTH) : 1;
+
+    // The beat that enters this level: its fold, its values, the count bits known (packed, PE of j bits).
+    logic [FOLD_BITS-1:0] fold;
+    logic [PE*X_BITS-1:0] x_d, x_q;
+    logic [PE*(j+1)-1:0] known;  // count bits after this level
+    assign fold = j == 0 ? fold_q : folds_q[(j>0?j-1:0)*FOLD_BITS+:FOLD_BITS];
+    always_ff @(posedge clk) if (enable) x_q <= x_d;
+
+    for (genvar p = 0; p < PE; p++) begin : g_pe
+      logic [PE*(X_BITS+1)-1:0] words[DEPTH];
+      initial $readmemh(FILE, words);
+
+      logic [ADDRESS_BITS-1:0] address;
+      logic [X_BITS:0] threshold_q;
+      logic reached;
+      always_ff @(posedge clk) if (enable) threshold_q <= words[address][p*(X_BITS+1)+:X_BITS+1];
+      assign reached = {1'b0, x_q[p*X_BITS+:X_BITS]} >= threshold_q;
+
+      if (j == 0) begin : g_first
+        assign address = ADDRESS_BITS'(fold);
+        assign x_d[p*X_BITS+:X_BITS] =
+            in_data[p*X_BITS+:X_BITS] ^ (X_SIGNED != 0 ? X_BITS'(1) << (X_BITS - 1) : '0);
+        assign known[p] = reached;
+      end else begin : g_next
+        logic [j-1:0] before_d, before_q;
+        assign before_d = g_level[j-1].known[p*j+:j];
+        always_ff @(posedge clk) if (enable) before_q <= before_d;
+        assign address = ADDRESS_BITS'({fold, before_d});
+        assign x_d[p*X_BITS+:X_BITS] = g_level[j-1].x_q[p*X_BITS+:X_BITS];
+        assign known[p*(j+1)+:j+1] = {before_q, reached};
+      end
+    end
+  end
+
+  // STEP times the count by adding: no multiplier for the synthesizer to find.
+  function automatic logic [Y_BITS-1:0] level(input logic [LEVELS-1:0] count);
+    level = Y_BITS'(START);
+    for (int b = 0; b < LEVELS; b++) if (count[b]) level = level + Y_BITS'(STEP << b);
+  endfunction
+
+  logic [PE*Y_BITS-1:0] out_q;
+  assign out_data = out_q;
+  for (genvar p = 0; p < PE; p++) begin : g_out
+    always_ff @(posedge clk) begin
+      if (enable) out_q[p*Y_BITS+:Y_BITS] <= level(g_level[LEVELS-1].known[p*LEVELS+:LEVELS]);
+    end
+  end
+endmodule

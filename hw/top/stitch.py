@@ -1,0 +1,98 @@
+"""Dataflow to SystemVerilog: the operators' own files, their memories, and one top that connects them."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from hw.dataflow import Dataflow
+from hw.errors import HardwareError
+from hw.op import Op
+
+TEMPLATE = "stream_top.sv.j2"
+
+
+def top_module(dataflow: Dataflow) -> str:
+    """Name of the stitched module, `<dataflow.name>_stream`; its file has the same name and `.sv`."""
+    return f"{dataflow.name}_stream"
+
+
+def instance_name(op: Op) -> str:
+    """Name of an operator's instance in the top; the prefix keeps clear of Verilog's reserved words."""
+    return f"u_{op.name}"
+
+
+def stitch(dataflow: Dataflow) -> dict[str, str]:
+    """The circuit as {file name: text}, all in one folder.
+
+    Holds every `.sv` that lies beside the descriptors of the operators used, one `<op>_<parameter>.hex` per memory,
+    and `<dataflow.name>_stream.sv` with the ports `clk`, `rst`, `in_data/in_valid/in_ready`,
+    `out_data/out_valid/out_ready`. Memory paths are relative to that folder. Raises HardwareError where an operator
+    lacks its source, a parameter does not fit in 64 bits, or two files would share a name.
+    """
+    files: dict[str, str] = {}
+    instances = []
+    for op in dataflow.ops:
+        for source in _sources(op):
+            _put(files, source.name, source.read_text())
+        module = op.module()
+        parameters = [(key, _literal(op, key, value)) for key, value in module.parameters.items()]
+        for key, memory in module.memories.items():
+            file = f"{op.name}_{key.lower()}.hex"
+            _put(files, file, memory.hex())
+            parameters.append((key, f'"{file}"'))
+        instances.append({"name": instance_name(op), "module": module.name, "parameters": parameters})
+    streams = [dataflow.input, *(op.output for op in dataflow.ops)]
+    links = [
+        {
+            "width": stream.width,
+            "text": f"{'x'.join(map(str, stream.shape))} {stream.dtype.name}, {stream.parallel} per beat",
+        }
+        for stream in streams
+    ]
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    top = top_module(dataflow)
+    _put(files, f"{top}.sv", environment.get_template(TEMPLATE).render(name=top, links=links, instances=instances))
+    return files
+
+
+def write(dataflow: Dataflow, folder: Path) -> list[Path]:
+    """Writes `stitch(dataflow)` into `folder` (made if missing) and returns the paths, sorted by name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name, text in sorted(stitch(dataflow).items()):
+        paths.append(folder / name)
+        paths[-1].write_text(text)
+    return paths
+
+
+def _sources(op: Op) -> list[Path]:
+    """The `.sv` files in the operator's room, which is the folder of its descriptor."""
+    room = Path(inspect.getfile(type(op))).parent
+    sources = sorted(room.glob("*.sv"))
+    if not any(source.stem == op.module().name for source in sources):
+        raise HardwareError(f"{op.name}: expected {op.module().name}.sv beside its descriptor, in {room}")
+    return sources
+
+
+def _put(files: dict[str, str], name: str, text: str) -> None:
+    if files.setdefault(name, text) != text:
+        raise HardwareError(f"two different files would be named {name}: rename an operator")
+
+
+def _literal(op: Op, parameter: str, value: int) -> str:
+    value = int(value)
+    if -(1 << 31) <= value < 1 << 31:
+        return str(value)
+    if -(1 << 63) <= value < 1 << 63:
+        return f"{'-' if value < 0 else ''}64'sd{abs(value)}"
+    raise HardwareError(f"{op.name}: expected parameter {parameter} to fit in 64 bits, got {value}")

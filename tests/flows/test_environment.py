@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flows import environment
+from flows.errors import FlowError
+
+
+def test_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOLDFAST_THREADS", "3")
+    assert environment.threads() == 3
+    monkeypatch.delenv("HOLDFAST_THREADS")
+    assert environment.threads() >= 1
+    monkeypatch.setenv("HOLDFAST_THREADS", "all")
+    with pytest.raises(FlowError, match="^HOLDFAST_THREADS: expected a whole number from 1 to 4096, got 'all'$"):
+        environment.threads()
+
+
+def test_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    compiler = tmp_path / "c++"
+    compiler.write_text("#!/bin/sh\n")
+    compiler.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CXX", raising=False)
+    assert environment.cxx() == (str(compiler),)
+    monkeypatch.setenv("CXX", "c++ -O1")
+    assert environment.cxx() == (str(compiler), "-O1")
+    monkeypatch.setenv("CXX", "icc")
+    with pytest.raises(FlowError, match=r"found none \(icc\): run apt-get install g\+\+$"):
+        environment.cxx()
+
+
+def test_tools_see_what_is_added(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("A", "1")
+    assert environment.for_tools(B=Path("x")).items() >= {"A": "1", "B": "x"}.items()

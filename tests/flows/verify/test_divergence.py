@@ -1,0 +1,76 @@
+"""The hunt for the first operator that differs finds the planted one, whatever its place."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from flows.verify.divergence import differing_images, first_in_circuit, locate
+from hw.dataflow import Dataflow, op_class
+from hw.inttype import IntType
+
+
+def chain() -> Dataflow:
+    """(4, 4, 2) UINT4 through pad, fifo, maxpool, fifo, threshold."""
+    dtype = IntType(4, False)
+    thresholds = np.array([[3, 7, 11], [2, 6, 10]])
+    ops = (
+        op_class("pad")("pad0", (4, 4, 2), dtype, 1, (1, 1, 1, 1), 0),
+        op_class("fifo")("fifo0", (6, 6, 2), dtype, 1, 2),
+        op_class("maxpool")("pool0", (6, 6, 2), dtype, 1, 2),
+        op_class("fifo")("fifo1", (3, 3, 2), dtype, 1, 2),
+        op_class("threshold")("act0", (3, 3, 2), dtype, thresholds, IntType(2, False), 1),
+    )
+    return Dataflow("chain", ops)
+
+
+def faulty(index: int):
+    """Simulates prefixes with the golden models, one operator's last element wrong from `index` on."""
+
+    def simulate(prefix: Dataflow, folder: Path):
+        def run(codes: np.ndarray) -> np.ndarray:
+            values = np.asarray(codes)
+            for i, op in enumerate(prefix.ops):
+                values = op.golden(values.reshape(len(values), *op.input.shape)).copy()
+                if i == index:
+                    values[0, -1, -1, -1] += 1
+            return values
+
+        return run
+
+    return simulate
+
+
+@pytest.mark.parametrize("index", range(4))
+def test_the_first_faulty_operator_is_named(index: int, tmp_path: Path) -> None:
+    dataflow = chain()
+    codes = np.random.default_rng(0).integers(0, 15, (1, 4, 4, 2))
+    found = first_in_circuit(dataflow, codes, tmp_path, faulty(index))
+    last = dataflow.ops[index].output.shape
+    assert found["operator"] == dataflow.ops[index].name
+    assert found["pixel"] == [last[0] - 1, last[1] - 1] and found["channel"] == last[2] - 1
+    assert found["got"] == found["expected"] + 1
+
+
+def test_no_fault_gives_no_divergence(tmp_path: Path) -> None:
+    codes = np.random.default_rng(0).integers(0, 15, (1, 4, 4, 2))
+    assert first_in_circuit(chain(), codes, tmp_path, faulty(99)) is None
+
+
+def test_locate_and_differing_images() -> None:
+    expected = np.zeros((3, 2, 2), dtype=np.int64)
+    got = expected.copy()
+    got[1, 0, 1] = 7
+    assert list(differing_images(expected, got)) == [False, True, False]
+    record = locate("act0", expected, got)
+    assert (record["image"], record["pixel"], record["channel"], record["got"]) == (1, [0], 1, 7)
+    with pytest.raises(ValueError, match="expected values of shape"):
+        differing_images(expected, got[:, :1])
+
+
+def test_operators_are_frozen() -> None:
+    act = chain().ops[-1]
+    assert replace(act, name="other").name == "other" and act.name == "act0"

@@ -1,0 +1,94 @@
+"""The ladder agrees on a compiled network, and a planted fault in it is counted and named."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from flows.compile.compiler import compile_model
+from flows.compile.layers import CodeAffine, Layer
+from flows.compile.staircase import CountThresholds, Scale, Staircase
+from flows.config import CompileConfig, VerifyConfig
+from flows.simulate.build import build
+from flows.verify.ladder import Evidence, select, verify
+from flows.verify.reference import excuse, run_reference
+from hw.dataflow import Dataflow
+from hw.inttype import IntType
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "compile"))
+from qonnx_networks import lenet  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def evidence(tmp_path_factory) -> Evidence:
+    folder = tmp_path_factory.mktemp("ladder")
+    model = lenet(folder / "model.onnx", seed=1)
+    dataflow = compile_model(model, folder, CompileConfig(20_000, 25.0, 2))
+    record = json.loads((folder / "compile.json").read_text())
+    images = np.random.default_rng(0).integers(0, 256, (12, 1, 8, 8)).astype(np.uint8)
+    scores, _ = run_reference(model, images, record)
+    return Evidence(images, 4, scores, model, folder / "finn.onnx", record, dataflow, build(dataflow, folder))
+
+
+def rungs(evidence: Evidence, tmp_path: Path) -> dict[str, dict]:
+    record = verify(evidence, VerifyConfig(qonnx=6, finn=6, golden=0, rtl=0), tmp_path)
+    return {rung["rung"]: rung for rung in record["rungs"]}
+
+
+@pytest.mark.sim
+def test_every_rung_agrees(evidence: Evidence, tmp_path: Path) -> None:
+    found = rungs(evidence, tmp_path)
+    assert list(found) == ["brevitas", "qonnx", "golden", "finn", "rtl"]
+    assert all(rung["mismatches"] == 0 and rung["first_divergence"] is None for rung in found.values())
+    assert found["rtl"]["images"] == 12 and found["rtl"]["adversarial"] == 4
+    assert found["qonnx"]["images"] == 6 and found["qonnx"]["adversarial"] == 3
+
+
+def with_op(dataflow: Dataflow, name: str, **changes) -> Dataflow:
+    return Dataflow(dataflow.name, tuple(replace(op, **changes) if op.name == name else op for op in dataflow.ops))
+
+
+@pytest.mark.sim
+def test_a_threshold_off_by_one_is_counted_and_named(evidence: Evidence, tmp_path: Path) -> None:
+    act = next(op for op in evidence.dataflow.ops if op.name == "act_conv0")
+    wrong = with_op(evidence.dataflow, "act_conv0", thresholds=np.asarray(act.thresholds) + 1)
+    folder = tmp_path / "wrong"
+    folder.mkdir()
+    found = rungs(replace(evidence, dataflow=wrong, library=build(wrong, folder)), tmp_path)
+    assert found["qonnx"]["mismatches"] > 0 and found["finn"]["mismatches"] > 0
+    assert found["qonnx"]["first_divergence"]["operator"] == "act_conv0"
+    assert found["finn"]["first_divergence"]["operator"] == "act_conv0"
+    assert found["qonnx"]["excused"] == []
+    assert found["rtl"]["mismatches"] == 0, "the circuit computes what its own dataflow says"
+
+
+def test_select_takes_half_adversarial_images() -> None:
+    assert list(select(10, 4, 0)) == list(range(10))
+    assert list(select(10, 4, 4)) == [0, 1, 6, 7]
+    assert list(select(10, 1, 6)) == [0, 1, 2, 3, 4, 9]
+
+
+def one_layer() -> tuple[dict, dict]:
+    third = Fraction(float(np.float32(1 / 3)))
+    stairs = Staircase((Scale([third]), CountThresholds([[Fraction(1)]])), 0, 1)
+    codes = CodeAffine(IntType(8, False), Fraction(1), Fraction(0))
+    weights = np.ones((1, 3), dtype=np.int64)
+    layer = Layer("fc", weights, IntType(2, True), Fraction(1), codes, stairs)
+    return {"act_fc0": layer}, {"act_fc0": np.array([1])}
+
+
+def test_only_the_references_own_rounding_is_excused() -> None:
+    layers, signs = one_layer()
+    # 3 * float32(1/3) is a hair above 1: exact arithmetic gives code 1, a reference that says 0 has rounded
+    golden = {"act_fc0": np.array([[1]]), "fc0": np.array([[3]])}
+    cases = excuse(0, {"act_fc0": np.array([[0]])}, golden, layers, signs)
+    assert cases[0]["accumulator"] == 3 and cases[0]["exact"] == 1 and cases[0]["reference"] == 0
+    wrong = {"act_fc0": np.array([[0]]), "fc0": np.array([[3]])}
+    assert excuse(0, {"act_fc0": np.array([[1]])}, wrong, layers, signs) is None
+    assert excuse(0, {"act_fc0": np.array([[1]])}, golden, layers, signs) is None

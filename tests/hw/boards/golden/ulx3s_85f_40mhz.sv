@@ -1,0 +1,134 @@
+/// tiny_stream on a ULX3S: clock, reset, host link, network, LEDs.
+///
+/// LEDs: 7 heartbeat, 6 a request is being answered (held for 1/8 heartbeat), 5 the last request was refused,
+/// 4 to 0 the last label.
+module board_top #(
+    /// Clock cycles per bit of the UART: 40.0 MHz.
+    parameter int CLOCKS_PER_BIT = 40,
+    /// Silence after which a request counts as cut short, in byte times.
+    parameter int TIMEOUT_BYTES = 2048
+) (
+    input  logic       clk_25mhz,
+    /// Reset while pressed.
+    input  logic       btn_fire1,
+    /// From the USB serial chip.
+    input  logic       ftdi_txd,
+    /// To the USB serial chip.
+    output logic       ftdi_rxd,
+    output logic [7:0] led,
+    /// High keeps the ESP32 from taking the board over.
+    output logic       wifi_gpio0
+);
+  logic clk, locked;
+  // 25.0 MHz / 1 * 32 / 20 = 40.0 MHz
+  logic feedback;
+  // Charge pump and loop filter: the values that Project Trellis' ecppll takes for every frequency.
+  (* ICP_CURRENT = "12", LPF_RESISTOR = "8", MFG_ENABLE_FILTEROPAMP = "1", MFG_GMCREF_SEL = "2" *)
+  EHXPLLL #(
+      .CLKI_DIV        (1),
+      .CLKFB_DIV       (1),
+      .FEEDBK_PATH     ("CLKOP"),
+      .CLKOP_ENABLE    ("ENABLED"),
+      .CLKOP_DIV       (32),
+      .CLKOP_CPHASE    (31),
+      .CLKOP_FPHASE    (0),
+      .CLKOS_ENABLE    ("ENABLED"),
+      .CLKOS_DIV       (20),
+      .CLKOS_CPHASE    (19),
+      .CLKOS_FPHASE    (0),
+      .CLKOS2_ENABLE   ("DISABLED"),
+      .CLKOS3_ENABLE   ("DISABLED"),
+      .OUTDIVIDER_MUXA ("DIVA"),
+      .OUTDIVIDER_MUXB ("DIVB"),
+      .OUTDIVIDER_MUXC ("DIVC"),
+      .OUTDIVIDER_MUXD ("DIVD"),
+      .PLLRST_ENA      ("DISABLED"),
+      .INTFB_WAKE      ("DISABLED"),
+      .STDBY_ENABLE    ("DISABLED"),
+      .DPHASE_SOURCE   ("DISABLED")
+  ) u_pll (
+      .CLKI        (clk_25mhz),
+      .CLKFB       (feedback),
+      .CLKOP       (feedback),
+      .CLKOS       (clk),
+      .LOCK        (locked),
+      .RST         (1'b0),
+      .STDBY       (1'b0),
+      .PHASESEL0   (1'b0),
+      .PHASESEL1   (1'b0),
+      .PHASEDIR    (1'b1),
+      .PHASESTEP   (1'b1),
+      .PHASELOADREG(1'b1),
+      .PLLWAKESYNC (1'b0),
+      .ENCLKOP     (1'b0),
+      .ENCLKOS     (1'b0),
+      .ENCLKOS2    (1'b0),
+      .ENCLKOS3    (1'b0)
+  );
+
+  // Flip-flops start at zero after configuration: reset is held for 31 cycles of a locked clock.
+  logic [4:0] power_q = '0;
+  logic [1:0] locked_q = '0;
+  logic [1:0] button_q = '0;
+  logic rst_q = 1'b1;
+  always_ff @(posedge clk) begin
+    locked_q <= {locked_q[0], locked};
+    button_q <= {button_q[0], btn_fire1};
+    if (!locked_q[1]) power_q <= '0;
+    else if (power_q != '1) power_q <= power_q + 5'd1;
+    rst_q <= power_q != '1 || button_q[1];
+  end
+
+  logic [7:0] in_data;
+  logic in_valid, in_ready;
+  logic [7:0] out_data;
+  logic out_valid, out_ready;
+  logic [7:0] last_element;
+  logic busy, refused;
+
+  link_top #(
+      .CLOCKS_PER_BIT(CLOCKS_PER_BIT),
+      .INPUT_BYTES(4),
+      .OUTPUT_WORDS(4),
+      .OUT_WIDTH(8),
+      .OUT_SIGNED(1'b0),
+      .NETWORK_ID(32'h<network id>),
+      .TIMEOUT_BYTES(TIMEOUT_BYTES)
+  ) u_link (
+      .clk,
+      .rst(rst_q),
+      .rxd(ftdi_txd),
+      .txd(ftdi_rxd),
+      .net_in_data(in_data),
+      .net_in_valid(in_valid),
+      .net_in_ready(in_ready),
+      .net_out_data(out_data),
+      .net_out_valid(out_valid),
+      .net_out_ready(out_ready),
+      .busy,
+      .refused,
+      .last_element
+  );
+
+  tiny_stream u_network (
+      .clk,
+      .rst(rst_q),
+      .in_data,
+      .in_valid,
+      .in_ready,
+      .out_data,
+      .out_valid,
+      .out_ready
+  );
+
+  logic [23:0] beat_q = '0;
+  logic [20:0] hold_q = '0;
+  always_ff @(posedge clk) begin
+    beat_q <= beat_q + 24'd1;
+    if (busy) hold_q <= '1;
+    else if (hold_q != '0) hold_q <= hold_q - 21'd1;
+  end
+
+  assign led        = {beat_q[23], hold_q != '0, refused, last_element[4:0]};
+  assign wifi_gpio0 = 1'b1;
+endmodule

@@ -1,0 +1,50 @@
+"""`fifo`: contents and order kept, full throughput, depth as promised."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from flows.errors import FlowError
+from flows.simulate import Simulator, build
+from hw.dataflow import Dataflow
+from hw.errors import HardwareError
+from hw.inttype import IntType
+from hw.ops.fifo.fifo import Fifo
+
+
+@pytest.mark.sim
+@pytest.mark.parametrize(
+    ("shape", "dtype", "parallel", "depth"),
+    [((3, 2, 4), "INT5", 2, 2), ((7,), "UINT48", 7, 3), ((2, 2, 6), "BIPOLAR", 6, 9)],
+)
+def test_circuit_equals_golden(exercise, shape, dtype, parallel, depth):
+    exercise(Fifo("fifo0", shape, IntType.parse(dtype), parallel, depth))
+
+
+@pytest.mark.sim
+@pytest.mark.parametrize("depth", [2, 5])
+def test_holds_exactly_depth_beats(tmp_path, depth):
+    dataflow = Dataflow("held", (Fifo("fifo0", (16,), IntType.parse("UINT8"), 1, depth),))
+    with Simulator(dataflow, build(dataflow, tmp_path)) as simulator:
+        with pytest.raises(FlowError, match=f"after {depth} of 32 beats in .* and 0 of 32 beats out"):
+            simulator.run(np.ones((2, 16), dtype=np.int64), stall_out=1.0, watchdog=50)
+
+
+def test_record_round_trip():
+    fifo = Fifo("fifo0", (3, 2, 4), IntType.parse("INT5"), 2, 4)
+    parameters, arrays = fifo.to_record()
+    assert Fifo.from_record("fifo0", parameters, arrays) == fifo
+
+
+@pytest.mark.parametrize("depth", [1, 0, -3])
+def test_refuses_a_depth_below_two(depth):
+    with pytest.raises(HardwareError, match=f"fifo0: expected a fifo depth of at least 2, got {depth}"):
+        Fifo("fifo0", (4,), IntType.parse("INT5"), 1, depth)
+
+
+def test_refuses_a_record_with_other_parameters():
+    with pytest.raises(HardwareError, match="expected the parameters depth, dtype, parallel, shape and no arrays"):
+        Fifo.from_record("fifo0", {"depth": 2}, {})
+    with pytest.raises(HardwareError, match="fifo0.depth: expected int, got 2.5"):
+        Fifo.from_record("fifo0", {"depth": 2.5, "dtype": "INT2", "parallel": 1, "shape": [4]}, {})

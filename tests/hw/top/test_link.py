@@ -1,0 +1,269 @@
+"""The host link through its pins: a Verilated board top, driven bit by bit as a UART."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from flows.environment import for_tools
+from flows.simulate.toolchain import find_toolchain
+from hw.boards import top
+from hw.boards.board import load
+from hw.dataflow import Dataflow
+from hw.inttype import IntType
+from hw.ops.argmax.argmax import Argmax
+from hw.ops.fifo.fifo import Fifo
+from hw.ops.matvec.matvec import MatVec
+from hw.top import link
+from hw.top.link import protocol
+from hw.top.link.protocol import Decoder, Frame, Info, Kind, LinkError, Refusal, encode_frame, encode_request
+
+pytestmark = pytest.mark.sim
+
+CLOCKS_PER_BIT = 4
+TIMEOUT_BYTES = 8
+UINT8 = IntType.parse("UINT8")
+ANSWER_BYTES = protocol.HEADER_BYTES + protocol.CRC_BYTES
+REFUSED_BYTES = ANSWER_BYTES + 1
+# Enough for any answer: reading ends at the first silence.
+EVERYTHING = 10000
+
+
+def classifier() -> Dataflow:
+    """12 pixels to 5 signed scores and their label, one row at a time."""
+    weights = np.random.default_rng(3).integers(-8, 8, (5, 12))
+    matvec = MatVec("dense", (), weights, IntType.parse("INT4"), UINT8, pe=1, simd=1)
+    ops = (Fifo("front", (12,), UINT8, 1, 4), matvec, Argmax("label", 5, matvec.output.dtype, True))
+    return Dataflow("classifier", ops)
+
+
+class Board:
+    """A simulated board at the other end of a serial cable."""
+
+    def __init__(self, program: Path, seed: int = 1) -> None:
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen([program, str(seed)], stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+
+    def command(self, *words: str) -> None:
+        self.process.stdin.write(" ".join(words) + "\n")
+        self.process.stdin.flush()
+
+    def send(self, data: bytes) -> None:
+        self.command(*(f"{byte:02x}" for byte in data))
+
+    def read(self, count: int = EVERYTHING) -> bytes:
+        """The next `count` bytes, fewer where the board falls silent for long."""
+        self.command(f"?{count}")
+        return bytes.fromhex(self.process.stdout.readline())
+
+    def frames(self, count: int = EVERYTHING) -> list[Frame]:
+        decoder = Decoder()
+        frames = decoder.feed(self.read(count))
+        assert decoder.discarded == 0
+        return frames
+
+    def silence(self) -> None:
+        self.command(f"+{(TIMEOUT_BYTES + 2) * 10}")
+
+    def infer(self, pixels: np.ndarray, outputs: int) -> np.ndarray:
+        self.send(encode_request(Kind.INFER, pixels.astype(np.uint8).tobytes()))
+        (frame,) = self.frames(ANSWER_BYTES + 4 * outputs)
+        return protocol.words(protocol.answer_payload(frame, Kind.INFER))
+
+    def refusal(self) -> Refusal:
+        (frame,) = self.frames()
+        with pytest.raises(LinkError) as refused:
+            protocol.answer_payload(frame, Kind.INFER)
+        return refused.value.refusal
+
+    def close(self) -> None:
+        self.process.stdin.close()
+        errors = self.process.stderr.read()
+        self.process.stdout.close()
+        self.process.stderr.close()
+        assert self.process.wait(10) == 0, errors
+
+
+def verilate(dataflow: Dataflow, folder: Path, clocks_per_bit: int) -> Path:
+    tools = find_toolchain()
+    sources = top.write(dataflow, load("ulx3s_85f"), folder, clock_mhz=25.0)
+    # Vendor primitives have no contents to simulate; at 25 MHz none is in use.
+    names = [path.name for path in sources if path.suffix == ".sv" and path.name != "EHXPLLL.sv"]
+    driver = Path(__file__).resolve().parents[3] / "flows/simulate/uart_driver.cpp"
+    command = [
+        *(str(tools.verilator_root / "bin/verilator_bin"), "--cc", "--exe", "--build", "-O3", "--no-timing"),
+        *("--x-assign", "unique", "--x-initial", "unique", "-Wall", "-Wno-GENUNNAMED", "-Wno-UNUSEDSIGNAL"),
+        # The power-on reset is made of initial values, on purpose.
+        "-Wno-PROCASSINIT",
+        *("--top-module", top.TOP, f"-GCLOCKS_PER_BIT={clocks_per_bit}", f"-GTIMEOUT_BYTES={TIMEOUT_BYTES}"),
+        *("--Mdir", "build", "-CFLAGS", f"-O1 -std=c++17 -DCLOCKS_PER_BIT={clocks_per_bit}", "-MAKEFLAGS", "-s"),
+        *("-o", "board", *names, str(driver)),
+    ]
+    environment = for_tools(VERILATOR_ROOT=tools.verilator_root)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    # Memory files are found relative to where the program runs.
+    return folder / "build/board"
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory) -> Path:
+    return verilate(classifier(), tmp_path_factory.mktemp("board"), CLOCKS_PER_BIT)
+
+
+@pytest.fixture(params=[1, 2])
+def board(program, request, monkeypatch):
+    """With two different sets of random initial registers: reset must make both equal."""
+    monkeypatch.chdir(program.parents[1])
+    board = Board(program, request.param)
+    yield board
+    board.close()
+
+
+@pytest.fixture
+def images():
+    return np.random.default_rng(5).integers(0, 256, (6, 12))
+
+
+def test_answers_are_what_the_dataflow_computes(board, images):
+    expected = classifier().golden(images)
+    assert len(np.unique(expected[:, -1])) > 1 and (expected < 0).any()
+    got = np.stack([board.infer(image, 6) for image in images])
+    np.testing.assert_array_equal(got, expected)
+
+
+def test_ping_and_info(board):
+    board.send(encode_request(Kind.PING))
+    assert board.frames(ANSWER_BYTES) == [Frame(1, 0x81, b"")]
+    board.send(encode_request(Kind.INFO))
+    (frame,) = board.frames(ANSWER_BYTES + 8)
+    info = Info.parse(protocol.answer_payload(frame, Kind.INFO))
+    assert info == Info(top.network_id(classifier()), 12, 6)
+
+
+# The length bytes, 4 and 5, have a test of their own: they decide when a frame ends.
+@pytest.mark.parametrize("place", [2, 3, 6, 11, 17, 18, 19])
+def test_corrupted_byte_is_refused_and_leaves_no_stale_result(board, images, place):
+    expected = classifier().golden(images)
+    np.testing.assert_array_equal(board.infer(images[0], 6), expected[0])
+    frame = bytearray(encode_request(Kind.INFER, images[1].astype(np.uint8).tobytes()))
+    frame[place] ^= 0x10
+    board.send(bytes(frame))
+    assert board.refusal() is Refusal.BAD_CRC
+    np.testing.assert_array_equal(board.infer(images[2], 6), expected[2])
+
+
+@pytest.mark.parametrize(("place", "refusal"), [(4, Refusal.TRUNCATED), (5, Refusal.TRUNCATED)])
+def test_corrupted_length_ends_with_silence(board, images, place, refusal):
+    frame = bytearray(encode_request(Kind.INFER, images[1].astype(np.uint8).tobytes()))
+    frame[place] ^= 0x10
+    board.send(bytes(frame))
+    assert board.refusal() is refusal
+    np.testing.assert_array_equal(board.infer(images[2], 6), classifier().golden(images[2:3])[0])
+
+
+def test_byte_without_stop_bit_is_refused(board, images):
+    words = [f"{byte:02x}" for byte in encode_request(Kind.INFER, images[1].astype(np.uint8).tobytes())]
+    words[8] = "!" + words[8]
+    board.command(*words)
+    assert board.refusal() is Refusal.BAD_CRC
+    np.testing.assert_array_equal(board.infer(images[2], 6), classifier().golden(images[2:3])[0])
+
+
+@pytest.mark.parametrize(
+    ("frame", "refusal"),
+    [
+        (encode_frame(Kind.INFER, bytes(11)), Refusal.BAD_LENGTH),
+        (encode_frame(Kind.INFER, bytes(13)), Refusal.BAD_LENGTH),
+        (encode_frame(Kind.INFER, bytes(700)), Refusal.BAD_LENGTH),
+        (encode_frame(Kind.INFER), Refusal.BAD_LENGTH),
+        (encode_frame(Kind.PING, b"x"), Refusal.BAD_LENGTH),
+        (encode_frame(Kind.INFO, b"x"), Refusal.BAD_LENGTH),
+        (encode_frame(0x00), Refusal.BAD_TYPE),
+        (encode_frame(0x7F, bytes(12)), Refusal.BAD_TYPE),
+        (encode_frame(Kind.INFER, bytes(12), version=2), Refusal.BAD_VERSION),
+        (encode_frame(Kind.INFER, bytes(12))[:-1], Refusal.TRUNCATED),
+        (protocol.SYNC, Refusal.TRUNCATED),
+    ],
+)
+def test_bad_requests_are_refused(board, images, frame, refusal):
+    board.send(frame)
+    assert board.refusal() is refusal
+    np.testing.assert_array_equal(board.infer(images[0], 6), classifier().golden(images[:1])[0])
+
+
+def test_noise_before_a_frame_is_skipped(board, images):
+    noise = np.random.default_rng(7).integers(0, 256, 200, dtype=np.uint8).tobytes().replace(b"HF", b"HH")
+    # A first sync byte, also a doubled one, right before the real frame.
+    board.send(noise + b"HxH" + b"H")
+    np.testing.assert_array_equal(board.infer(images[0], 6), classifier().golden(images[:1])[0])
+
+
+def test_noise_alone_gets_no_answer(board):
+    board.send(b"H")
+    board.silence()
+    board.send(b"F\x01\x01\x00\x00")
+    assert board.read() == b""
+
+
+def test_frame_cut_short_is_refused_and_the_next_one_is_answered(board, images):
+    board.send(encode_request(Kind.INFER, images[0].astype(np.uint8).tobytes())[:10])
+    assert board.refusal() is Refusal.TRUNCATED
+    np.testing.assert_array_equal(board.infer(images[1], 6), classifier().golden(images[1:2])[0])
+
+
+def test_bytes_during_an_answer_are_ignored(board, images):
+    request = encode_request(Kind.INFER, images[0].astype(np.uint8).tobytes())
+    board.send(request + encode_request(Kind.PING))
+    assert [frame.kind for frame in board.frames()] == [Kind.INFER | protocol.ANSWER]
+    np.testing.assert_array_equal(board.infer(images[1], 6), classifier().golden(images[1:2])[0])
+
+
+def test_reset_in_the_middle_of_a_request_and_of_an_answer(board, images):
+    request = encode_request(Kind.INFER, images[0].astype(np.uint8).tobytes())
+    board.send(request[:9])
+    board.command("r")
+    np.testing.assert_array_equal(board.infer(images[1], 6), classifier().golden(images[1:2])[0])
+    board.send(request)
+    board.command("+100 r")
+    board.read()
+    np.testing.assert_array_equal(board.infer(images[2], 6), classifier().golden(images[2:3])[0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("clocks_per_bit", [5, 25])
+def test_other_bit_rates(clocks_per_bit, tmp_path, images, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    board = Board(verilate(classifier(), tmp_path, clocks_per_bit))
+    np.testing.assert_array_equal(board.infer(images[0], 6), classifier().golden(images[:1])[0])
+    board.close()
+
+
+@pytest.mark.parametrize(
+    ("parameter", "text"),
+    [
+        ("CLOCKS_PER_BIT=3", "CLOCKS_PER_BIT must be at least 4"),
+        ("INPUT_BYTES=0", "INPUT_BYTES must be 1 to 65535"),
+        ("INPUT_BYTES=65536", "INPUT_BYTES must be 1 to 65535"),
+        ("OUTPUT_WORDS=16384", "OUTPUT_WORDS must be 1 to 16383"),
+        ("OUT_WIDTH=33", "WIDTH must be 1 to 32"),
+        ("TIMEOUT_BYTES=1", "TIMEOUT_BYTES must be at least 2"),
+    ],
+)
+def test_illegal_parameters_fail_elaboration(parameter, text):
+    tools = find_toolchain()
+    folder = Path(link.__file__).parent
+    command = [str(tools.verilator_root / "bin/verilator_bin"), "--lint-only", "--top-module", "link_top"]
+    done = subprocess.run(
+        [*command, f"-G{parameter}", *link.SOURCES],
+        cwd=folder,
+        env=for_tools(VERILATOR_ROOT=tools.verilator_root),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert text in done.stderr
