@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from brevitas_models.config import Activation, Scale
 from brevitas_models.errors import ModelError
 from brevitas_models.networks.build import build
+from brevitas_models.networks.frozen import freeze
 from brevitas_models.networks.network import Network
 from brevitas_models.quantizers.levels import Levels
 
@@ -110,4 +111,5 @@ def deploy(network: Network) -> Network:
     if twin.exact:
         weight, _ = integer_weight(twin.last)
         twin.exact = int(weight.abs().sum(1).max()) * incoming.magnitude < 2**MANTISSA
+    freeze(twin.linears)
     return twin.eval()

@@ -16,6 +16,7 @@ from brevitas_models.config import Activation
 from brevitas_models.deploy import integer_weight
 from brevitas_models.errors import ModelError
 from brevitas_models.export_graph import INPUT, OUTPUT, qonnx_model
+from brevitas_models.networks.frozen import apply_linear
 from brevitas_models.networks.network import Network
 
 CHECKED = 4  # images that the (slow) QONNX executor computes as well
@@ -41,7 +42,7 @@ def logits_and_scores(network: Network, codes: np.ndarray) -> tuple[np.ndarray, 
     for batch in torch.from_numpy(np.ascontiguousarray(codes)).split(BATCH):
         hidden = network.hidden(network.grid(batch.float() / 255))
         units = torch.round(hidden.double() / levels.unit).long()
-        logits.append(network.last(hidden))
+        logits.append(apply_linear(network.last, hidden))
         scores.append(units @ weight.T)
     return torch.cat(logits).numpy(), torch.cat(scores).numpy()
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from brevitas_models.errors import ModelError
 from brevitas_models.export_handlers import ExportManager
+from brevitas_models.networks.frozen import frozen
 from brevitas_models.networks.network import Network
 from brevitas_models.quantizers.input_grid import UNIT
 
@@ -31,7 +32,7 @@ class _FromCodes(nn.Module):
         self.network = network
 
     def forward(self, codes: Tensor) -> Tensor:
-        return self.network.last(self.network.hidden(codes * UNIT))
+        return self.network.logits(codes * UNIT)
 
 
 @contextmanager
@@ -77,7 +78,7 @@ def qonnx_model(network: Network) -> ModelWrapper:
     for layer in network.layers:
         layer.pool_first = False
     try:
-        with _quiet("torch.onnx"):
+        with frozen(network.linears, enabled=False), _quiet("torch.onnx"):
             proto = ExportManager.export(
                 _FromCodes(network),
                 args=torch.zeros(1, *network.input_shape),

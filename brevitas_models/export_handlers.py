@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import warnings
+
 import torch
-from brevitas.export.onnx.function import DynamoFn
-from brevitas.export.onnx.handler import ONNXBaseHandler
-from brevitas.export.onnx.qonnx.function import DOMAIN_STRING, DOMAIN_VERSION, BrevitasQuantOp
-from brevitas.export.onnx.qonnx.handler import BrevitasActQuantProxyHandler
-from brevitas.export.onnx.qonnx.manager import QONNXDynamoManager
-from brevitas.proxy import ActQuantProxyFromInjector
 from torch import Tensor
 
 from brevitas_models.quantizers.dqa import DQAProxy
 from brevitas_models.quantizers.staircase import count
+
+with warnings.catch_warnings():
+    # Importing Brevitas' exporters tells of a module of its own that will go, and of an optional kernel.
+    warnings.simplefilter("ignore")
+    from brevitas.export.onnx.function import DynamoFn
+    from brevitas.export.onnx.handler import ONNXBaseHandler
+    from brevitas.export.onnx.qonnx.function import DOMAIN_STRING, DOMAIN_VERSION, BrevitasQuantOp
+    from brevitas.export.onnx.qonnx.handler import BrevitasActQuantProxyHandler
+    from brevitas.export.onnx.qonnx.manager import QONNXDynamoManager
+    from brevitas.proxy import ActQuantProxyFromInjector
 
 
 class _EagerMultiThreshold(torch.autograd.Function):

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from brevitas_models.config import ModelConfig, TrainConfig
-from brevitas_models.data.augment import shift
+from brevitas_models.augment import shift
 from brevitas_models.data.split import Split
 from brevitas_models.defences import adversarial, lipschitz
 from brevitas_models.errors import ModelError

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -66,13 +67,19 @@ def configure(preset: str, settings: list[str], data: Path | None) -> Config:
 
 
 def _go(
-    stages: tuple[Stage, ...], preset: str, settings: list[str] | None, again: str | None, out: Path | None, data: Path | None
+    stages: tuple[Stage, ...],
+    preset: str,
+    settings: list[str] | None,
+    again: str | None,
+    out: Path | None,
+    data: Path | None,
 ) -> None:
     config = configure(preset, settings or [], data)
     run = out or Path("runs") / config.name
     names = [stage.name for stage in stages]
     display = ConsoleDisplay(Console(stderr=True), names)
-    execute(stages, config, run, display, after(STAGES, again) if again else frozenset())
+    command = shlex.join(["holdfast", "run", preset, *(word for item in settings or [] for word in ("--set", item))])
+    execute(stages, config, run, display, after(STAGES, again) if again else frozenset(), command)
     typer.echo(f"report: {run / 'report.html'}" if "report" in names else f"written: {run / names[-1]}")
 
 
@@ -148,6 +155,8 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def _options(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     pass

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,7 +77,8 @@ def test_packages_do_not_know_each_other(room: str) -> None:
 
 
 def test_only_the_compiler_imports_finn() -> None:
-    importers = {path for path, name in edges("flows", "hw", "brevitas_models", "benchmarks") if package(name) == "finn"}
+    rooms = ("flows", "hw", "brevitas_models", "benchmarks")
+    importers = {path for path, name in edges(*rooms) if package(name) == "finn"}
     assert importers, "the compiler itself imports finn"
     assert [path for path in sorted(importers) if not within(path, ("flows/compile",))] == []
 
@@ -94,6 +97,21 @@ def test_nothing_after_export_reaches_torch_through_our_packages() -> None:
         or name.startswith("flows.targets.torch_target")
     ]
     assert heavy == []
+
+
+def test_the_later_half_runs_where_there_is_no_torch() -> None:
+    """The same at run time: what the stages after export import, in a process that cannot import torch."""
+    modules = [
+        *("flows.cli", "flows.compile.compiler", "flows.verify.ladder", "flows.simulate", "flows.synthesize.ecp5"),
+        *("flows.attack.hardware", "flows.targets.rtl_target", "flows.targets.onnx_target", "flows.report.page"),
+    ]
+    program = (
+        "import importlib, sys\n"
+        "sys.modules |= dict.fromkeys(['torch', 'brevitas'])\n"
+        f"for module in {modules}: importlib.import_module(module)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_environment_is_read_in_one_module() -> None:

@@ -10,10 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from brevitas_models.config import DefenceConfig
+from brevitas_models.networks.frozen import frozen
+from brevitas_models.networks.network import Network
 
 
 @contextmanager
-def _frozen(network: nn.Module) -> Iterator[None]:
+def _held(network: Network) -> Iterator[None]:
     """Eval mode and no parameter gradients: the network that is attacked, not the one that learns."""
     training = network.training
     learning = [p for p in network.parameters() if p.requires_grad]
@@ -21,7 +23,8 @@ def _frozen(network: nn.Module) -> Iterator[None]:
     for parameter in learning:
         parameter.requires_grad_(False)
     try:
-        yield
+        with frozen(network.linears):
+            yield
     finally:
         for parameter in learning:
             parameter.requires_grad_(True)
@@ -29,7 +32,7 @@ def _frozen(network: nn.Module) -> Iterator[None]:
 
 
 def perturb(
-    network: nn.Module, codes: Tensor, labels: Tensor, config: DefenceConfig, generator: torch.Generator
+    network: Network, codes: Tensor, labels: Tensor, config: DefenceConfig, generator: torch.Generator
 ) -> Tensor:
     """Adversarial pixel codes for `codes`, float32 (N, C, H, W) holding 0..255, with labels int64 (N,).
 
@@ -42,7 +45,7 @@ def perturb(
     low, high = (codes - budget).clamp_(min=0), (codes + budget).clamp_(max=255)
     start = torch.rand(codes.shape, generator=generator) * (2 * budget) - budget
     x = torch.clamp(codes + start, low, high)
-    with _frozen(network):
+    with _held(network):
         for _ in range(config.steps):
             pixels = (x / 255).requires_grad_(True)
             loss = nn.functional.cross_entropy(network(pixels), labels, reduction="sum")

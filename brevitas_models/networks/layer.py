@@ -8,6 +8,7 @@ from brevitas.nn import QuantConv2d, QuantLinear
 from torch import Tensor, nn
 
 from brevitas_models.config import Activation, Scale
+from brevitas_models.networks.frozen import apply_linear
 from brevitas_models.quantizers.dqa import QuantDQA
 from brevitas_models.quantizers.uniform import UniformReLU, weight_quantizer
 
@@ -31,7 +32,7 @@ class Layer(nn.Module):
         """(N, C, H, W) or (N, C) -> the same rank; a linear layer flattens what comes, in NCHW order."""
         if x.ndim > 2 and isinstance(self.linear, nn.Linear):
             x = x.flatten(1)
-        x = self.norm(self.linear(x))
+        x = self.norm(apply_linear(self.linear, x))
         return self.activation(self.pool(x)) if self.pool_first else self.pool(self.activation(x))
 
 

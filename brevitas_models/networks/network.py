@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from brevitas_models.config import NetworkConfig, QuantConfig
+from brevitas_models.networks.frozen import apply_linear
 from brevitas_models.networks.layer import Layer
 from brevitas_models.quantizers.input_grid import InputGrid
 
@@ -45,4 +46,8 @@ class Network(nn.Module):
         return values.flatten(1)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        return self.last(self.hidden(self.grid(pixels)))
+        return self.logits(self.grid(pixels))
+
+    def logits(self, values: Tensor) -> Tensor:
+        """Grid values (N, C, H, W) -> logits (N, classes): everything behind the input grid."""
+        return apply_linear(self.last, self.hidden(values))

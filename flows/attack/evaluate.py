@@ -27,7 +27,8 @@ from flows.targets.torch_target import TorchTarget
 
 DEFENDED, FLOAT = "defended", "float"
 OWN_BACKWARD = "clipped"
-OTHER_ACTIONS = 6  # fgsm, margin pgd, uniform, square, unbounded, audit
+OTHER_ACTIONS = 7  # fgsm, margin pgd, uniform, square, more restarts, unbounded, audit
+MORE_RESTARTS = 5  # times the configured ones, on what survived everything
 Progress = Callable[[float, str], None]
 
 
@@ -132,6 +133,7 @@ class _Evaluation:
         self._attack(Uniform(seed=self._seed))
         self._attack(Square(queries=config.square_queries, seed=self._seed), config.square_images)
         strongest = self._pgd(mode, loss)
+        settled = self._insist(mode, loss)
         curve = sweep(
             strongest, target, self._x, self._y, config.sweep, config.epsilon, self.worst, self._say
         )  # before the worst case is counted: smaller budgets may fool more images
@@ -147,8 +149,20 @@ class _Evaluation:
             "attacks": [_attack_record(batch) for batch in self._batches],
             "worst_case": accuracy(~self.worst.fooled),
             "curve": curve,
-            "audit": audit(self._batches, unbounded, zeros, OWN_BACKWARD),
+            "audit": audit(self._batches, unbounded, zeros, settled, OWN_BACKWARD),
         }
+
+    def _insist(self, backward: str, loss: str) -> tuple[float, float]:
+        """Attacks what is left with many more restarts; the worst-case accuracy before and after."""
+        self._say("more restarts")
+        before, left = 1 - float(self.worst.fooled.mean()), np.flatnonzero(~self.worst.fooled)
+        if len(left):
+            restarts = MORE_RESTARTS * self._config.pgd_restarts
+            attack = Pgd(
+                steps=self._config.pgd_steps, restarts=restarts, backward=backward, loss=loss, seed=self._seed + 1
+            )
+            self.worst.add(attack(self._target, self._x[left], self._y[left], self._config.epsilon), left)
+        return before, 1 - float(self.worst.fooled.mean())
 
     def _pgd(self, backward: str, loss: str = "cross_entropy") -> Pgd:
         config = self._config

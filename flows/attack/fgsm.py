@@ -13,7 +13,8 @@ from flows.attack.white_box import check_choice, loss_and_gradient, require_grad
 class Fgsm:
     """x' = x + epsilon sign(d cross entropy / d x), a whole number of pixel codes.
 
-    `backward`: how quantizers pass gradients (`clipped`, `identity`, `tanh`, `staircase`). Deterministic: `seed` is recorded only.
+    `backward`: how quantizers pass gradients (`clipped`, `identity`, `tanh`, `staircase`). Deterministic: `seed` is
+    recorded only.
     """
 
     name = "fgsm"

@@ -20,12 +20,17 @@ ITERATIVE = ("pgd", "pgd-margin")
 
 
 def audit(
-    batches: Sequence[AdversarialBatch], unbounded: AdversarialBatch, zeros: ZeroGradients, own_backward: str
+    batches: Sequence[AdversarialBatch],
+    unbounded: AdversarialBatch,
+    zeros: ZeroGradients,
+    settled: tuple[float, float],
+    own_backward: str,
 ) -> dict[str, object]:
     """`zero_gradient_share` and `checks` (`name`, `value`, `verdict` pass or warn, `why`) of one network.
 
     `batches`: attacks at one epsilon on one set of images or on its first ones; at least fgsm, pgd with
-    `own_backward` (the pass the network was trained with), uniform and square. `unbounded`: epsilon 1.
+    `own_backward` (the pass the network was trained with), uniform and square. `unbounded`: epsilon 1. `settled`:
+    worst-case accuracy before and after many more restarts.
     Raises FlowError where one of them is missing.
     """
     iterative = [batch for batch in batches if batch.attack in ITERATIVE]
@@ -35,6 +40,7 @@ def audit(
         _unbounded(unbounded),
         _gradient_free(_one(batches, "square"), [*iterative, _one(batches, "fgsm")]),
         _noise(_one(batches, "uniform"), iterative),
+        _settled(*settled),
         _backwards(own, iterative),
         _logit_scale(iterative),
         _zero_pixels(zeros),
@@ -112,6 +118,17 @@ def _noise(uniform: AdversarialBatch, iterative: list[AdversarialBatch]) -> dict
         _compare(noise, many),
         "Random noise fools no more images than following the gradient.",
         "Random noise fools more images than following the gradient: the gradient is worse than useless here.",
+    )
+
+
+def _settled(before: float, after: float) -> dict[str, str]:
+    return _check(
+        "more restarts change little",
+        before - after <= SLACK,
+        f"{before:.3f}, then {after:.3f}",
+        "Searching what survived many times longer fools few further images: the worst case is close to final.",
+        "Searching what survived many times longer fools clearly more images: the network is only hard to search, and "
+        "a patient attacker would find more than the worst case shows. Raise attack.pgd_restarts and attack.pgd_steps.",
     )
 
 

@@ -29,9 +29,10 @@ class Pgd:
     """`steps` signed steps from a random point of the ball, `restarts` times.
 
     The iterate is real-valued; gradient and success are taken at its projection on the 8-bit grid, so one forward
-    pass serves both. An image leaves as soon as it is fooled. `step_size`: pixel units, None for
-    2.5 epsilon / steps but at least one pixel code. `backward`: see `Fgsm`. `loss`: `cross_entropy` or `margin`.
-    `random_start`: False starts at the original (then more than one restart is refused).
+    pass serves both. An image leaves as soon as it is fooled. `step_size`: pixel units, None for the largest of
+    2.5 epsilon / steps, epsilon / 4 (quantized networks are flat in between: shorter steps find less) and one code.
+    `backward`: see `Fgsm`. `loss`: `cross_entropy` or `margin` (see `white_box`). `random_start`: False starts at
+    the original (then more than one restart is refused).
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class Pgd:
         """`x`: uint8 (N, C, H, W); `y`: integers (N,); `epsilon`: pixel units. Raises FlowError for other data."""
         target = require_gradients(self.name, target)
         budget = check_data(self.name, x, y, epsilon)
-        step = max(2.5 * budget / self.steps, 1.0) if self.step_size is None else self.step_size * 255
+        step = max(2.5 * budget / self.steps, budget / 4, 1.0) if self.step_size is None else self.step_size * 255
         rng = np.random.default_rng(self.seed)
         low, high = ball(x, budget)
         fooled = labels(target, x) != y

@@ -35,46 +35,88 @@ class Display(Protocol):
 
 
 def execute(
-    stages: tuple[Stage, ...], config: Config, run: Path, display: Display, again: frozenset[str] = frozenset()
+    stages: tuple[Stage, ...],
+    config: Config,
+    run: Path,
+    display: Display,
+    again: frozenset[str] = frozenset(),
+    command: str = "",
 ) -> dict[str, Record]:
     """Runs `stages` (in order, each after its inputs) in the directory `run`; returns their records.
 
-    `again`: names of stages that run even though nothing changed. Raises FlowError where the directory is in use,
-    a file there is not the one that a stage wrote, or the disk is full; a stage's own errors pass through. A stage
-    that fails leaves the previous output in place and no half one.
+    `again`: names of stages that run even though nothing changed. `command`: noted in the manifest as what repeats
+    the run. Raises FlowError where the directory is in use, a file there is not the one that a stage wrote, or the
+    disk is full; a stage's own errors pass through. A stage that fails leaves the previous output in place and no
+    half one.
     """
     try:
         run.mkdir(parents=True, exist_ok=True)
         with locked(run):
-            return _execute(stages, config, run, display, again)
+            return _Run(config, run, display, command).execute(stages, again)
     except OSError as error:
         raise _explained(error, run) from error
 
 
-def _execute(
-    stages: tuple[Stage, ...], config: Config, run: Path, display: Display, again: frozenset[str]
-) -> dict[str, Record]:
-    records = manifest.read(run)
-    for leftover in run.glob(".*.partial"):
-        shutil.rmtree(leftover)
-    for stage in stages:
-        if stage.check is not None:
-            stage.check(config)
-    manifest.write_text(run / "config.toml", dump_toml(config))
-    for stage in stages:
-        wanted = _wanted(stage, config, records)
-        why = _why(stage, run, records.get(stage.name), wanted, stage.name in again)
-        if not why:
-            display.unchanged(stage.name)
-            continue
-        display.started(stage.name, why)
-        seconds = None
+class _Run:
+    def __init__(self, config: Config, run: Path, display: Display, command: str) -> None:
+        self.config, self.run, self.display, self.command = config, run, display, command
+        self.records = manifest.read(run)
+
+    def execute(self, stages: tuple[Stage, ...], again: frozenset[str]) -> dict[str, Record]:
+        for leftover in self.run.glob(".*.partial"):
+            shutil.rmtree(leftover)
+        for stage in stages:
+            if stage.check is not None:
+                stage.check(self.config)
+        manifest.write_text(self.run / "config.toml", dump_toml(self.config))
+        self._write_manifest()
+        for stage in stages:
+            wanted = _wanted(stage, self.config, self.records)
+            why = _why(stage, self.run, self.records.get(stage.name), wanted, stage.name in again)
+            if not why:
+                self.display.unchanged(stage.name)
+                continue
+            self.display.started(stage.name, why)
+            seconds = None
+            try:
+                self.records[stage.name] = record = self._run_stage(stage, wanted)
+                seconds = record.seconds
+            finally:
+                self.display.finished(stage.name, seconds)
+            self._write_manifest()
+        return {stage.name: self.records[stage.name] for stage in stages}
+
+    def _write_manifest(self) -> None:
+        manifest.write(self.run, self.records, self.command)
+
+    def _run_stage(self, stage: Stage, wanted: Record) -> Record:
+        partial, work = self.run / f".{stage.name}.partial", self.run / ".work" / f"{stage.name}-{wanted.key[:16]}"
+        for stale in work.parent.glob(f"{stage.name}-*"):
+            if stale != work:
+                shutil.rmtree(stale)
+        work.mkdir(parents=True, exist_ok=True)
+        partial.mkdir()
+        start = time.monotonic()
+        inputs = {name: self.run / name for name in stage.upstream}
         try:
-            records[stage.name] = _run(stage, config, run, display, wanted, records)
-            seconds = records[stage.name].seconds
+            stage.run(Context(self.config, partial, work, self.run, self.display.progress, inputs))
+            outputs = manifest.outputs(self.run, stage, partial)
+            if not stage.beside:
+                self._replace(partial, stage.name)
         finally:
-            display.finished(stage.name, seconds)
-    return {stage.name: records[stage.name] for stage in stages}
+            shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(work)
+        return dataclasses.replace(wanted, outputs=outputs, seconds=round(time.monotonic() - start, 3))
+
+    def _replace(self, partial: Path, name: str) -> None:
+        """Gives the stage's folder its name. Its old record goes first: killed in between, the stage runs again."""
+        if self.records.pop(name, None) is not None:
+            self._write_manifest()
+        folder, old = self.run / name, self.run / f".{name}.old.partial"
+        if folder.exists():
+            os.replace(folder, old)
+        os.replace(partial, folder)
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def _wanted(stage: Stage, config: Config, records: dict[str, Record]) -> Record:
@@ -106,41 +148,6 @@ def _why(stage: Stage, run: Path, record: Record | None, wanted: Record, again: 
     if changed := wanted.changed(record):
         return f"changed: {changed}"
     return "" if manifest.complete(run, stage.name, record) else "output missing"
-
-
-def _run(
-    stage: Stage, config: Config, run: Path, display: Display, wanted: Record, records: dict[str, Record]
-) -> Record:
-    partial, work = run / f".{stage.name}.partial", run / ".work" / f"{stage.name}-{wanted.key[:16]}"
-    for stale in work.parent.glob(f"{stage.name}-*"):
-        if stale != work:
-            shutil.rmtree(stale)
-    work.mkdir(parents=True, exist_ok=True)
-    partial.mkdir()
-    start = time.monotonic()
-    inputs = {name: run / name for name in stage.upstream}
-    try:
-        stage.run(Context(config, partial, work, run, display.progress, inputs))
-        outputs = manifest.outputs(run, stage, partial)
-        record = dataclasses.replace(wanted, outputs=outputs, seconds=round(time.monotonic() - start, 3))
-        if not stage.beside:
-            _replace(partial, run, stage.name, records)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    manifest.write(run, records | {stage.name: record})
-    shutil.rmtree(work)
-    return record
-
-
-def _replace(partial: Path, run: Path, name: str, records: dict[str, Record]) -> None:
-    """Gives the stage's folder its name. Its old record goes first: killed in between, the stage just runs again."""
-    if records.pop(name, None) is not None:
-        manifest.write(run, records)
-    folder = run / name
-    if folder.exists():
-        os.replace(folder, run / f".{name}.old.partial")
-    os.replace(partial, folder)
-    shutil.rmtree(run / f".{name}.old.partial", ignore_errors=True)
 
 
 def _explained(error: OSError, run: Path) -> Exception:

@@ -58,10 +58,11 @@ def read(run: Path) -> dict[str, Record]:
         raise FlowError(f"{path}: expected a manifest, got {error!r}; delete it to run every stage again") from error
 
 
-def write(run: Path, records: dict[str, Record]) -> None:
-    """Replaces the manifest in one step, so that a kill leaves the old or the new one."""
+def write(run: Path, records: dict[str, Record], command: str) -> None:
+    """Replaces the manifest in one step, so that a kill leaves the old or the new one. `command`: repeats the run."""
     stages = {stage: dataclasses.asdict(record) for stage, record in records.items()}
-    write_text(run / NAME, json.dumps({"format": FORMAT, "stages": stages}, indent=1) + "\n")
+    manifest = {"format": FORMAT, "command": command, "stages": stages}
+    write_text(run / NAME, json.dumps(manifest, indent=1) + "\n")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -20,11 +20,15 @@ DRIVER = Path(__file__).with_name("driver.cpp")
 # Every warning is an error, but for unnamed generate blocks (our parameter checks); noise in uninitialised registers
 # shows a missing reset.
 VERILATOR = (
-    *("--cc", "--prefix", "Vtop", "-Wall", "-Wno-GENUNNAMED", "-O3", "--x-assign", "unique", "--x-initial", "unique", "--no-timing"),
+    *("--cc", "--prefix", "Vtop", "-Wall", "-Wno-GENUNNAMED", "-O3"),
+    *("--x-assign", "unique", "--x-initial", "unique", "--no-timing"),
     *("--output-split", "20000", "--output-split-cfuncs", "2000"),
 )
 # Small files at -O1 compile many times faster than one file at -O3, and simulate about 10 % slower.
-COMPILE = ("-std=c++17", "-O1", "-fPIC", "-fvisibility=hidden", "-w", "-DVERILATOR=1", "-DVM_TRACE=0", "-DVM_COVERAGE=0")
+COMPILE = (
+    *("-std=c++17", "-O1", "-fPIC", "-fvisibility=hidden", "-w"),
+    *("-DVERILATOR=1", "-DVM_TRACE=0", "-DVM_COVERAGE=0"),
+)
 UNIT_BYTES = 300_000
 
 

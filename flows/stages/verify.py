@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from flows.errors import FlowError
 from flows.run.stage import Context, Stage
 from flows.stages.files import read_arrays, read_json, write_json
 
@@ -23,7 +26,21 @@ def run(context: Context) -> None:
         library=context.input("circuit", "library.so"),
     )
     record = verify(evidence, context.config.verify, context.work, lambda text: context.progress(0, text))
+    write_json(context.work / "verify.json", record)
+    require_equal(record, context.work / "verify.json")
     write_json(context.folder / "verify.json", record)
+
+
+def require_equal(record: dict, kept: Path) -> None:
+    """Raises FlowError for the first rung with mismatches; `kept`: where all of the record can be read."""
+    for rung in record["rungs"]:
+        if rung["mismatches"]:
+            first = rung["first_divergence"]
+            where = f"; the first: {', '.join(f'{key} {value}' for key, value in first.items())}" if first else ""
+            raise FlowError(
+                f"{rung['rung']} ({rung['engine']}): expected the golden integers on all of {rung['images']} images, "
+                f"got others on {rung['mismatches']}{where}; all rungs: {kept}"
+            )
 
 
 STAGE = Stage(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from flows.errors import FlowError
@@ -26,8 +26,8 @@ def synthesize(
     """Builds the bitstream of `dataflow` on `board` in `folder` (made if missing); returns the record of
     `bitstream.json` (docs/architecture.md).
 
-    Writes `rtl/`, `netlist.json`, `routed.config`, `routed.json`, `timing.json`, `<board>.bit` and the tools' logs. A step
-    that an earlier call finished on the same inputs is not done again, so a killed call goes on where it stopped.
+    Writes `rtl/`, `netlist.json`, `routed.config`, `routed.json`, `timing.json`, `<board>.bit` and the tools' logs. A
+    step that an earlier call finished on the same inputs is not done again: a killed call goes on where it stopped.
     `seed`: of place and route. `progress`: called with a few words.
 
     Raises HardwareError where the dataflow does not fit the board's link or the clock cannot be made; FlowError for
@@ -38,18 +38,30 @@ def synthesize(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if (free := shutil.disk_usage(folder).free) < NEEDED_BYTES:
-            raise FlowError(f"{folder}: expected {NEEDED_BYTES >> 20} MB of free disk, found {free >> 20} MB: make room")
+            needed = NEEDED_BYTES >> 20
+            raise FlowError(f"{folder}: expected {needed} MB of free disk, found {free >> 20} MB: make room")
         return _Build(dataflow, board, folder, clock_mhz, seed, versions, progress).run()
     except OSError as error:
         raise FlowError(f"{error.filename or folder}: {error.strerror or error}; mend it and run again") from error
 
 
+@dataclass(frozen=True)
 class _Build:
-    def __init__(self, dataflow, board, folder, clock_mhz, seed, versions, progress) -> None:
-        self.dataflow, self.board, self.folder = dataflow, board, folder
-        self.clock_mhz, self.seed, self.versions, self.progress = clock_mhz, seed, versions, progress
-        self.rtl = folder / "rtl"
-        self.bitstream = f"{board.name}.bit"
+    dataflow: Dataflow
+    board: Board
+    folder: Path
+    clock_mhz: float
+    seed: int
+    versions: dict[str, str]
+    progress: Callable[[str], None]
+
+    @property
+    def rtl(self) -> Path:
+        return self.folder / "rtl"
+
+    @property
+    def bitstream(self) -> str:
+        return f"{self.board.name}.bit"
 
     def run(self) -> dict:
         sources = self._write_rtl()
@@ -118,7 +130,8 @@ class _Build:
             if reached < max(asked, self.clock_mhz):
                 raise FlowError(
                     f"timing missed: {net} reaches {reached:.2f} MHz, {max(asked, self.clock_mhz):g} MHz asked: lower "
-                    f"compile.clock_mhz, fold the network more, or try another board.seed (log: {self.folder / nextpnr.LOG})"
+                    "compile.clock_mhz, fold the network more, or try another board.seed "
+                    f"(log: {self.folder / nextpnr.LOG})"
                 )
         return min(reached for reached, _ in clocks.values())
 
@@ -142,7 +155,11 @@ class _Build:
             "bytes": (self.folder / self.bitstream).stat().st_size,
             "idcode": f"0x{self.board.idcode:08x}",
             "ops": [{"name": op.name, **asdict(one)} for op, one in zip(self.dataflow.ops, used.ops, strict=True)],
-            "floorplan": {"width": self.board.columns, "height": self.board.rows, "cells": [list(cell) for cell in used.cells]},
+            "floorplan": {
+                "width": self.board.columns,
+                "height": self.board.rows,
+                "cells": [list(cell) for cell in used.cells],
+            },
             "seconds": seconds,
         }
 

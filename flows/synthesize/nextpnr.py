@@ -22,8 +22,15 @@ _PHASES = (
 
 
 def place_and_route(
-    folder: Path, device: tuple[str, ...], netlist: str, constraints: str, outputs: dict[str, str], *,
-    clock_mhz: float, seed: int, progress: Callable[[str], None],
+    folder: Path,
+    device: tuple[str, ...],
+    netlist: str,
+    constraints: str,
+    outputs: dict[str, str],
+    *,
+    clock_mhz: float,
+    seed: int,
+    progress: Callable[[str], None],
 ) -> None:
     """Places and routes `netlist` in `folder`, logging to `nextpnr.log` there.
 

@@ -31,7 +31,9 @@ def clocks_per_bit(clock_mhz: float, baud: int) -> int:
     """Clock cycles per bit of the UART. Raises HardwareError where they miss the bit rate by more than 2 %."""
     clocks = round(clock_mhz * 1e6 / baud)
     if clocks < 4 or abs(clock_mhz * 1e6 / clocks / baud - 1) > MAX_BAUD_ERROR:
-        raise HardwareError(f"{baud} baud cannot be made from {clock_mhz} MHz: choose a multiple of {4 * baud / 1e6} MHz")
+        raise HardwareError(
+            f"{baud} baud cannot be made from {clock_mhz} MHz: choose a multiple of {baud / 1e6:g} MHz, at least 4 times"
+        )
     return clocks
 
 

@@ -58,12 +58,12 @@ class Fifo(PlainRecord):
         return Module("fifo", {"WIDTH": self.input.width, "DEPTH": self.depth})
 
     def resources(self) -> Resources:
-        """The slots count as distributed memory: 16 words x 4 bits cost 8 LUT4 on an ECP5, control included below."""
+        """The slots count as distributed memory: 16 words x 4 bits take 6 LUT4 of an ECP5."""
         width, pointer = self.input.width, max(1, (self.depth - 2).bit_length())
         if self.depth == 2:
             return Resources(lut4=width + 6, ff=2 * width + 2)
         blocks = ceil((self.depth - 1) / 16) * ceil(width / 4)
-        return Resources(lut4=8 * blocks + width + 6 * pointer, ff=width + 3 * pointer + 2)
+        return Resources(lut4=6 * blocks + width + 6 * pointer, ff=width + 3 * pointer + 2)
 
 
 OP = Fifo

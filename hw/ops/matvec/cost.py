@@ -5,16 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil
 
+from hw.ecp5_memory import ram, rom
 from hw.op import Resources
-
-ROM_BITS_PER_LUT = 14
-RING_LUT_PER_BLOCK = 8
-AUTO_BLOCK_WORDS = 512
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """The circuit's parameters, as `matvec.sv` names them. `memory`: "auto", "distributed" or "block"."""
+    """The circuit's parameters, as `matvec.sv` names them. `memory`: "auto", "distributed" or "block"; `biased`: it
+    has biases other than 0."""
 
     beats: int
     folds: int
@@ -30,6 +28,7 @@ class Shape:
     shift: int
     y_bits: int
     memory: str
+    biased: bool
 
     @property
     def planes(self) -> int:
@@ -54,33 +53,26 @@ def adder_tree(terms: int, bits: int, limit: int) -> int:
     return total
 
 
-def memory_cost(words: int, width: int) -> Resources:
-    """A read-only memory in block RAM: 512 words of 36 bits, or fewer bits and more words."""
-    per_block = 36 if words <= 512 else 18 if words <= 1024 else 9
-    rows = max(1, ceil(words / 2048))
-    return Resources(ebr=ceil(width / per_block) * rows)
-
-
 def estimate(shape: Shape) -> Resources:
-    """Terms, adder trees, accumulator and output by their bits; weights and ring by theirs (see README.md)."""
-    plane_bits = min(shape.acc_bits, shape.full_bits + (shape.simd - 1).bit_length())
-    terms = shape.simd * shape.planes * shape.full_bits
-    trees = shape.planes * adder_tree(shape.simd, shape.full_bits, shape.acc_bits)
-    joins = (shape.planes - 1) * min(shape.acc_bits, plane_bits + shape.planes)
-    row = terms + trees + joins + shape.acc_bits + shape.y_bits
-    lanes = Resources(lut4=shape.pe * (row + shape.acc_bits), ff=shape.pe * (row + shape.y_bits))
+    """Adder trees, accumulator and output by their bits; weights and ring by theirs (see README.md).
 
-    words, width = shape.beats * shape.folds, shape.pe * shape.simd * shape.w_bits
-    in_block = shape.memory == "block" or shape.memory == "auto" and words >= AUTO_BLOCK_WORDS
-    if words == 1:
-        weights = Resources()
-    elif in_block:
-        weights = memory_cost(words, width)
-    else:
-        weights = Resources(lut4=ceil(words * width / ROM_BITS_PER_LUT), ff=width)
-    ring = Resources(ff=shape.simd * shape.x_bits)
-    if shape.folds > 1:
-        blocks = ceil(2 * shape.beats / 16) * ceil(shape.simd * shape.x_bits / 4)
-        ring += Resources(lut4=RING_LUT_PER_BLOCK * blocks)
+    The terms `bit ? other operand : 0` cost no LUT4, only flip-flops with a synchronous reset; XNOR terms do.
+    """
+    terms, tree = shape.simd * shape.full_bits, adder_tree(shape.simd, shape.full_bits, shape.acc_bits)
+    expanded = shape.w_bipolar and not shape.xnor
+    planes = 1 if expanded else shape.planes  # of two planes, all rows share one
+    plane_bits = min(shape.acc_bits, shape.full_bits + (shape.simd - 1).bit_length())
+    joins = (shape.planes - 1) * min(shape.acc_bits, plane_bits + shape.planes)
+    row_ff = planes * (terms + tree) + joins + shape.acc_bits + shape.y_bits
+    row_lut4 = row_ff + shape.acc_bits - (0 if shape.xnor else planes * terms)
+    total = Resources(lut4=shape.pe * row_lut4, ff=shape.pe * row_ff)
+    if expanded:
+        total += Resources(lut4=tree, ff=terms + tree)
+
+    words = shape.beats * shape.folds
+    total += rom(words, shape.pe * shape.simd * shape.w_bits, shape.memory)
+    total += rom(shape.folds, shape.pe * shape.y_bits) if shape.biased else Resources()
+    beat = shape.simd * shape.x_bits
+    total += ram(2 * shape.beats, beat) if shape.folds > 1 else Resources(ff=beat)
     address = max(1, (words - 1).bit_length())
-    return lanes + weights + ring + Resources(lut4=20 + 6 * address, ff=20 + 4 * address)
+    return total + Resources(lut4=20 + 6 * address, ff=20 + 4 * address)

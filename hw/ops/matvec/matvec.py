@@ -162,7 +162,7 @@ class MatVec:
         serial_weights = not x.bipolar and (w.bipolar or w.bits < x.bits)
         shape = Shape(
             self.beats, self.folds, self.pe, self.simd, x.bits, w.bits, w.bipolar, xnor, serial_weights,
-            acc_bits, acc.signed, shift, y_bits, self.memory,
+            acc_bits, acc.signed, shift, y_bits, self.memory, bool(bias.any()),
         )  # fmt: skip
         return shape, bias
 

@@ -84,13 +84,13 @@ class MaxPool(PlainRecord):
         )
 
     def resources(self) -> Resources:
-        """The maxima count as distributed memory (16 words x 4 bits cost 8 LUT4 on an ECP5)."""
+        """The maxima count as distributed memory (16 words x 4 bits take 6 LUT4 of an ECP5)."""
         height, width, channels = self.shape
         fold, bits = channels // self.parallel, self.output.width
         words = width // self.kernel * fold
         counters = sum(size.bit_length() for size in (height, width, fold, self.kernel, self.kernel, words))
-        memory = 8 * ceil(words / 16) * ceil(bits / 4)
-        return Resources(lut4=memory + 3 * bits + 3 * counters, ff=counters + bits + 1)
+        memory = 6 * ceil(words / 16) * ceil(bits / 4)
+        return Resources(lut4=memory + 2 * bits + 3 * counters, ff=counters + bits + 1)
 
 
 OP = MaxPool

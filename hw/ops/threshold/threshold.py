@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hw.ecp5_memory import rom
 from hw.errors import HardwareError
 from hw.inttype import IntType
 from hw.onnx_builder import OnnxBuilder
@@ -14,7 +15,6 @@ from hw.stream import Stream
 
 MAX_LEVELS = 8
 MAX_OUTPUT_BITS = 31
-ROM_BITS_PER_LUT = 14
 BROADCAST_LIMIT = 4096
 
 
@@ -23,9 +23,9 @@ class Threshold:
     """y = start + step * #{t in thresholds[c] : x >= t}.
 
     `shape`: (..., C) of both streams. `thresholds`: integers (C, T), each row ascending (ties allowed), 1 <= T <=
-    255, from `input_type.min - 1` (always reached) to `input_type.max + 1` (never). `output_type`, at most
-    31 bits, holds `start` to `start + step * T`; `start` and `step` are values, so bipolar outputs have start -1, step 2, T = 1. `pe`:
-    elements per beat, a divisor of C. Raises HardwareError for anything else.
+    255, from `input_type.min - 1` (always reached) to `input_type.max + 1` (never). `output_type`, at most 31 bits,
+    holds `start` to `start + step * T`; `start` and `step` are values, so bipolar outputs have start -1, step 2, T
+    = 1. `pe`: elements per beat, a divisor of C. Raises HardwareError for anything else.
     """
 
     name: str
@@ -146,13 +146,13 @@ class Threshold:
         return np.maximum(self.thresholds - self.input_type.min, 0)
 
     def resources(self) -> Resources:
-        """Per element of a beat and level: a comparator, the delayed value, the thresholds in logic (about 14 bits
-        a LUT4 once there is more than one fold); formula in README.md."""
-        bits, levels, folds = self.input_type.bits + 1, self.levels, self.shape[-1] // self.pe
-        rom_bits = sum(folds << level for level in range(levels)) * bits * self.pe if folds > 1 else 0
-        delayed = sum(2 * bits - 1 + level for level in range(levels)) + self.output_type.bits
-        lut4 = self.pe * levels * (bits + 3) + rom_bits // ROM_BITS_PER_LUT + 12
-        return Resources(lut4=lut4, ff=self.pe * delayed + (levels + 1) * (1 + folds.bit_length()))
+        """Per element of a beat and level: a comparator, the delayed value, the thresholds (see README.md)."""
+        bits, folds = self.input_type.bits + 1, self.shape[-1] // self.pe
+        lane = Resources(lut4=self.output_type.bits, ff=self.output_type.bits)
+        for level in range(self.levels):
+            lane += rom(folds << level, bits) + Resources(lut4=bits, ff=bits - 1 + level)
+        control = Resources(lut4=12, ff=(self.levels + 1) * (1 + folds.bit_length()))
+        return sum([lane] * self.pe, control)
 
     def to_record(self) -> tuple[dict[str, object], dict[str, np.ndarray]]:
         parameters = {"shape": list(self.shape), "input_type": self.input_type.name, "pe": self.pe}

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil
 
 import numpy as np
 
+from hw.ecp5_memory import ram
 from hw.errors import HardwareError
 from hw.inttype import IntType
 from hw.onnx_builder import OnnxBuilder
 from hw.op import Module, Resources
 from hw.stream import Stream
-
-EBR_BITS = 18432
 
 
 @dataclass(frozen=True)
@@ -94,14 +92,10 @@ class Window:
         return Module("window", parameters)
 
     def resources(self) -> Resources:
-        """Counters and address adders by their width; the ring in distributed memory (8 LUT4 for 16 words of 4
-        bits) up to 64 words, in block RAM above that (see README.md)."""
+        """Counters and address adders by their width, and the ring (see README.md)."""
         words = self.rows * self.shape[1] * (self.shape[2] // self.parallel)
-        address, width = words.bit_length(), self.input.width
-        control = Resources(lut4=40 + 12 * address, ff=22 + 8 * address + 2 * width)
-        if words <= 64:
-            return control + Resources(lut4=8 * ceil(words / 16) * ceil(width / 4))
-        return control + Resources(ebr=max(ceil(words * width / EBR_BITS), ceil(width / 36)))
+        address = words.bit_length()
+        return ram(words, self.input.width) + Resources(lut4=60 + 18 * address, ff=12 + 8 * address + self.input.width)
 
     def to_record(self) -> tuple[dict[str, object], dict[str, np.ndarray]]:
         parameters = {"shape": list(self.shape), "dtype": self.dtype.name, "parallel": self.parallel}

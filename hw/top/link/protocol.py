@@ -108,7 +108,8 @@ def encode_request(kind: Kind, payload: bytes = b"") -> bytes:
     if kind not in (Kind.PING, Kind.INFO, Kind.INFER):
         raise HardwareError(f"expected PING, INFO or INFER, got {kind!r}")
     if bool(payload) != (kind is Kind.INFER):
-        raise HardwareError(f"{kind.name}: expected {'' if kind is Kind.INFER else 'no '}payload, got {len(payload)} bytes")
+        wanted = "payload" if kind is Kind.INFER else "no payload"
+        raise HardwareError(f"{kind.name}: expected {wanted}, got {len(payload)} bytes")
     return encode_frame(kind, payload)
 
 

@@ -12,7 +12,7 @@ from sklearn.datasets import load_digits
 
 from flows.targets.torch_target import TorchTarget, to_pixels
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "golden")]
+sys.path.insert(0, str(Path(__file__).parents[1] / "golden"))
 
 TRAIN = 1400
 

@@ -15,7 +15,7 @@ from tests.flows.run.fake_stages import go, stages, write_double
 
 
 def test_a_run_writes_folders_configuration_and_manifest(tmp_path: Path, config: Config) -> None:
-    display, _ = go(tmp_path / "run", config)
+    display, _ = go(tmp_path / "run", config, command="holdfast run digits")
     run = tmp_path / "run"
     assert display.ran() == ["numbers", "double", "total"]
     assert (run / "total.txt").read_text() == str(2 * sum(range(config.attack.images)))
@@ -24,6 +24,7 @@ def test_a_run_writes_folders_configuration_and_manifest(tmp_path: Path, config:
     sha = hashlib.sha256((run / "double/deep/double.txt").read_bytes()).hexdigest()
     assert records["double"]["outputs"] == {"deep/double.txt": sha}
     assert records["total"]["inputs"] == {"double/deep/double.txt": sha}
+    assert json.loads((run / "manifest.json").read_text())["command"] == "holdfast run digits"
     assert records["double"]["seed"] == config.seed and records["double"]["seconds"] >= 0
     assert set(path.name for path in run.iterdir()) == {
         *("numbers", "double", "total.txt", "config.toml", "manifest.json", ".lock", ".work"),

@@ -1,4 +1,4 @@
-"""Broken operators for the simulator to catch."""
+"""Operators made for these tests: two broken ones, and one with a memory file."""
 
 from __future__ import annotations
 
@@ -27,3 +27,8 @@ def swallow() -> type:
 @pytest.fixture(scope="session")
 def waver() -> type:
     return _room("waver")
+
+
+@pytest.fixture(scope="session")
+def lookup() -> type:
+    return _room("lookup")

@@ -75,14 +75,27 @@ def test_stalls_follow_the_seed(chain_simulator):
     assert cycles[0] == cycles[2] != cycles[1]
 
 
-def test_memories_are_found_from_anywhere(tmp_path, monkeypatch):
-    library = build(identity(), tmp_path / "built")
+def test_memories_are_found_from_anywhere(tmp_path, monkeypatch, lookup):
+    words = tuple(int(word) for word in np.random.default_rng(3).permutation(256))
+    dataflow = Dataflow("table", (lookup("table0", (4,), UINT8, 1, 2, words=words),))
+    build(dataflow, tmp_path / "built")
     shutil.move(tmp_path / "built", tmp_path / "moved")
     monkeypatch.chdir("/")
-    with Simulator(identity(), tmp_path / "moved" / library.name) as simulator:
-        codes = np.arange(8).reshape(2, 4)
-        np.testing.assert_array_equal(simulator.run(codes).outputs, codes)
+    codes = np.random.default_rng(4).integers(0, 256, (50, 4))
+    with Simulator(dataflow, tmp_path / "moved" / "library.so") as simulator:
+        np.testing.assert_array_equal(simulator.run(codes, stall_out=0.3).outputs, dataflow.golden(codes))
     assert os.getcwd() == "/"
+    memory = tmp_path / "moved" / "rtl" / "table0_table.hex"
+    memory.write_text(memory.read_text().replace("a", "b"))
+    with pytest.raises(FlowError, match="table0_table.hex: expected this dataflow's memory, found none or another"):
+        Simulator(dataflow, tmp_path / "moved" / "library.so")
+
+
+def test_two_circuits_run_side_by_side(tmp_path, chain_simulator):
+    codes = np.random.default_rng(5).integers(-32, 32, (3, 5, 6, 4))
+    with Simulator(identity(), build(identity(), tmp_path)) as other:
+        np.testing.assert_array_equal(other.run(np.arange(8).reshape(2, 4)).outputs, np.arange(8).reshape(2, 4))
+        np.testing.assert_array_equal(chain_simulator.run(codes).outputs, chain().golden(codes))
 
 
 def test_a_swallowed_beat_trips_the_watchdog(tmp_path, swallow):
@@ -99,7 +112,7 @@ def test_a_swallowed_beat_trips_the_watchdog(tmp_path, swallow):
 @pytest.mark.parametrize(
     ("mode", "stall_out", "message"),
     [
-        (0, 0.5, "out_valid or out_data changed before out_ready"),
+        (0, 0.5, "valid or data out changed before ready"),
         (1, 0.5, "no beat moved for"),
         (2, 0.0, "an output beat too many"),
     ],

@@ -38,7 +38,8 @@ def test_constraints_name_every_pin_of_the_top():
     text = (board.folder / board.constraints).read_text()
     located = set(re.findall(r'LOCATE COMP "(\w+)', text))
     configured = re.findall(r'IOBUF PORT "([\w\[\]]+)"', text)
-    ports = set(re.findall(r"^    (?:in|out)put +logic +(?:\[7:0\] +)?(\w+)", (board.folder / board.template).read_text(), re.M))
+    template = (board.folder / board.template).read_text()
+    ports = set(re.findall(r"^    (?:in|out)put +logic +(?:\[7:0\] +)?(\w+)", template, re.M))
     assert ports == located == {name.split("[")[0] for name in configured}
     sites = re.findall(r'SITE "(\w+)"', text)
     assert len(sites) == len(set(sites)) == len(configured)

@@ -23,7 +23,8 @@ def random_codes(stream: Stream, frames: int, seed: int) -> np.ndarray:
     values = rng.integers(dtype.min, dtype.max, shape, endpoint=True, dtype=np.int64)
     ends = rng.choice(np.array([dtype.min, dtype.max]), shape)
     values = np.where(rng.random(shape) < 0.3, ends, values)
-    values[:: max(2, frames // 3)] = ends.reshape(frames, -1)[:: max(2, frames // 3), :1].reshape(-1, *[1] * (len(shape) - 1))
+    every = max(2, frames // 3)
+    values[::every] = ends[::every].reshape(-1, stream.elements)[:, :1].reshape(-1, *[1] * len(stream.shape))
     return dtype.decode(rng.integers(0, 2, shape)) if dtype.bipolar else values
 
 
@@ -36,8 +37,8 @@ def run_onnx(dataflow: Dataflow, codes: np.ndarray) -> np.ndarray:
     return session.run([dataflow.ops[-1].name], {"codes": codes})[0]
 
 
-def check(dataflow: Dataflow, folder: Path, frames: int = 12) -> None:
-    """RTL == golden == ONNX on every integer under every pair of stalls, reset in mid-frame, and the interval."""
+def check(dataflow: Dataflow, folder: Path, frames: int = 12, latency: int | None = None) -> None:
+    """RTL == golden == ONNX on every integer under all stalls, after resets in mid-frame; interval, latency."""
     with Simulator(dataflow, build(dataflow, folder)) as simulator:
         for seed, (stall_in, stall_out) in enumerate(STALLS):
             codes = random_codes(dataflow.input, frames, seed)
@@ -50,13 +51,14 @@ def check(dataflow: Dataflow, folder: Path, frames: int = 12) -> None:
                 simulator.run(codes, stall_out=1.0, watchdog=200)
         result = simulator.run(codes)
         assert result.initiation_interval == dataflow.cycles_per_frame_bound
+        assert latency in (None, result.latency)
 
 
 @pytest.fixture
 def exercise(tmp_path: Path) -> Callable[..., None]:
-    """`exercise(op, ..., frames=12)`: `check` on a dataflow of these operators."""
+    """`exercise(op, ..., frames=12, latency=None)`: `check` on a dataflow of these operators."""
 
-    def run(*ops: object, frames: int = 12) -> None:
-        check(Dataflow("under_test", ops), tmp_path / "circuit", frames)
+    def run(*ops: object, frames: int = 12, latency: int | None = None) -> None:
+        check(Dataflow("under_test", ops), tmp_path / "circuit", frames, latency)
 
     return run

@@ -17,12 +17,18 @@ from hw.ops.argmax.argmax import Argmax
     [(10, "INT12", True), (9, "INT3", True), (5, "UINT2", True), (10, "INT5", False), (2, "UINT4", False)],
 )
 def test_circuit_equals_golden(exercise, classes, dtype, emit_scores):
-    exercise(Argmax("argmax0", classes, IntType.parse(dtype), emit_scores), frames=40)
+    argmax = Argmax("argmax0", classes, IntType.parse(dtype), emit_scores)
+    exercise(argmax, frames=40, latency=classes + 1 + emit_scores)
 
 
 @pytest.mark.parametrize(
     ("classes", "dtype", "emit_scores", "output"),
-    [(10, "INT12", True, "INT12"), (9, "INT3", True, "INT5"), (5, "UINT2", True, "UINT3"), (10, "INT5", False, "UINT4")],
+    [
+        (10, "INT12", True, "INT12"),
+        (9, "INT3", True, "INT5"),
+        (5, "UINT2", True, "UINT3"),
+        (10, "INT5", False, "UINT4"),
+    ],
 )
 def test_output_type(classes, dtype, emit_scores, output):
     assert Argmax("argmax0", classes, IntType.parse(dtype), emit_scores).output.dtype.name == output

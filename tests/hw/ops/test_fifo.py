@@ -19,7 +19,8 @@ from hw.ops.fifo.fifo import Fifo
     [((3, 2, 4), "INT5", 2, 2), ((7,), "UINT48", 7, 3), ((2, 2, 6), "BIPOLAR", 6, 9)],
 )
 def test_circuit_equals_golden(exercise, shape, dtype, parallel, depth):
-    exercise(Fifo("fifo0", shape, IntType.parse(dtype), parallel, depth))
+    fifo = Fifo("fifo0", shape, IntType.parse(dtype), parallel, depth)
+    exercise(fifo, latency=fifo.input.beats + 1)
 
 
 @pytest.mark.sim

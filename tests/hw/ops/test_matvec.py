@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from flows.simulate import Simulator, build
+from flows.synthesize import tool
+from flows.synthesize.yosys import YOSYS
 from hw.dataflow import Dataflow
 from hw.errors import HardwareError
 from hw.inttype import IntType
 from hw.ops.matvec.matvec import MatVec
 from hw.ops.threshold.threshold import Threshold
+from hw.ops.window.window import Window
+from hw.top.stitch import stitch
 
 NAMES = ("UINT1", "INT1", "BIPOLAR", "UINT2", "INT2", "UINT3", "INT3", "INT5", "UINT6", "UINT8", "INT8")
 
@@ -52,32 +57,58 @@ def test_circuit(op: MatVec, exercise) -> None:
 
 
 @pytest.mark.sim
+def test_convolution_keeps_the_pace_of_its_slowest_part(exercise) -> None:
+    """Window, matrix and threshold behind one another without a fifo, as a layer of a network."""
+    window = Window("w", (6, 7, 4), IntType.parse("UINT2"), 2, (3, 3))
+    matrix = make((4, 5), "INT4", "UINT2", 6, 36, 3, 2, bias=20)
+    y = matrix.output.dtype
+    table = np.sort(np.random.default_rng(8).integers(y.min // 4, y.max // 4, (6, 3)), axis=1)
+    exercise(window, matrix, Threshold("t", (4, 5, 6), y, table, IntType.parse("UINT2"), 3), frames=6)
+
+
+@pytest.mark.sim
 def test_every_pair_of_types(tmp_path: Path) -> None:
-    """A chain of narrow units in one circuit: each pair of operand types from one to three bits, then a threshold
-    that makes the next unit's input type."""
-    names, shape = ("UINT1", "INT1", "BIPOLAR", "UINT2", "INT2", "INT3"), (1, 2)
+    """One circuit of 36 units, one for each pair of operand types from one to three bits, a threshold before each to
+    make its input type. Sparse weights keep the frames apart all the way, so that every unit is tested."""
+    names, shape, n = ("INT3", "INT2", "UINT2", "BIPOLAR", "INT1", "UINT1"), (1, 2), 32
     rng = np.random.default_rng(11)
-    codes = values = rng.integers(0, 2, (40, *shape, 32))
     ops: list[object] = []
-    for index, (w, x) in enumerate((w, x) for w in names for x in names):
+    for index, (x, w) in enumerate((x, w) for x in names for w in names):
         w_type, x_type = IntType.parse(w), IntType.parse(x)
         if ops:
             count = 1 if x_type.bipolar else x_type.max - x_type.min
-            # Steps spread over the values that occur, so that the chain does not go dead.
             shares = (np.arange(count) + 0.5) / count
-            table = np.quantile(values.reshape(-1, 32), shares, axis=0, method="higher").astype(np.int64).T
+            table = np.quantile(values.reshape(-1, n), shares, axis=0, method="higher").astype(np.int64).T
             start, step = x_type.min, 2 if x_type.bipolar else 1
-            ops.append(Threshold(f"t{index}", (*shape, 32), ops[-1].output.dtype, table, x_type, 4, start, step))
+            ops.append(Threshold(f"t{index}", (*shape, n), ops[-1].output.dtype, table, x_type, 4, start, step))
             values = ops[-1].golden(values)
-            assert np.unique(values.reshape(-1, 32), axis=0).shape[0] > 10
-        matrix, bias = w_type.decode(rng.integers(0, 1 << w_type.bits, (32, 32))), rng.integers(-4, 5, 32)
-        ops.append(MatVec(f"m{index}", shape, matrix, w_type, x_type, 4, 4, bias, index % 3))
+        else:
+            codes = values = rng.integers(x_type.min, x_type.max + 1, (40, *shape, n))
+        assert len(np.unique(values.reshape(-1, n), axis=0)) > 40
+        matrix = w_type.decode(rng.integers(0, 1 << w_type.bits, (n, n)))
+        if not w_type.bipolar:
+            matrix *= rng.random((n, n)) < 0.25
+        ops.append(MatVec(f"m{index}", shape, matrix, w_type, x_type, 4, 4, rng.integers(-4, 5, n), index % 3))
         values = ops[-1].golden(values)
     dataflow = Dataflow("pairs", tuple(ops))
-    np.testing.assert_array_equal(dataflow.golden(codes), values)
     with Simulator(dataflow, build(dataflow, tmp_path)) as simulator:
         result = simulator.run(codes, stall_in=0.3, stall_out=0.3, seed=1)
     np.testing.assert_array_equal(result.outputs, values)
+
+
+@pytest.mark.synth
+@pytest.mark.parametrize(("memory", "blocks"), [("block", 2), ("distributed", 0)])
+def test_synthesis_uses_the_memory_asked_for_and_no_multiplier(tmp_path: Path, memory: str, blocks: int) -> None:
+    op = make((), "INT8", "UINT8", 8, 24, 2, 4, memory=memory)  # 24 words of 64 bits, full-width products
+    for name, text in stitch(Dataflow("unit", (op,))).items():
+        (tmp_path / name).write_text(text)
+    sources = " ".join(sorted(path.name for path in tmp_path.glob("*.sv")))
+    commands = f"read_slang -j 1 --top unit_stream {sources}; synth_ecp5 -top unit_stream; tee -o stat.json stat -json"
+    tool.run(YOSYS, ["-q", "-p", commands], tmp_path)
+    cells = json.loads((tmp_path / "stat.json").read_text())["design"]["num_cells_by_type"]
+    assert cells["LUT4"] > 0
+    assert cells.get("DP16KD", 0) == blocks == op.resources().ebr
+    assert "MULT18X18D" not in cells
 
 
 @pytest.mark.parametrize("w", NAMES)

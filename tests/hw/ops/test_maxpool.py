@@ -11,16 +11,17 @@ from hw.ops.maxpool.maxpool import MaxPool
 
 @pytest.mark.sim
 @pytest.mark.parametrize(
-    ("shape", "dtype", "parallel", "kernel"),
+    ("shape", "dtype", "parallel", "kernel", "closing_beat"),
     [
-        ((4, 6, 4), "UINT2", 2, 2),
-        ((5, 7, 3), "INT6", 1, 2),
-        ((7, 5, 2), "BIPOLAR", 2, 3),
-        ((2, 3, 1), "INT48", 1, 2),
+        ((4, 6, 4), "UINT2", 2, 2, 47),
+        ((5, 7, 3), "INT6", 1, 2, (3 * 7 + 5) * 3 + 2),
+        ((7, 5, 2), "BIPOLAR", 2, 3, 5 * 5 + 2),
+        ((2, 3, 1), "INT48", 1, 2, 1 * 3 + 1),
     ],
 )
-def test_circuit_equals_golden(exercise, shape, dtype, parallel, kernel):
-    exercise(MaxPool("pool0", shape, IntType.parse(dtype), parallel, kernel))
+def test_circuit_equals_golden(exercise, shape, dtype, parallel, kernel, closing_beat):
+    # The maximum of the last window leaves in the cycle after the beat that closes it.
+    exercise(MaxPool("pool0", shape, IntType.parse(dtype), parallel, kernel), latency=closing_beat + 2)
 
 
 def test_record_round_trip():

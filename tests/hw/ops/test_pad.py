@@ -23,7 +23,8 @@ from hw.ops.pad.pad import Pad
     ],
 )
 def test_circuit_equals_golden(exercise, shape, dtype, parallel, pads, value):
-    exercise(Pad("pad0", shape, IntType.parse(dtype), parallel, pads, value))
+    pad = Pad("pad0", shape, IntType.parse(dtype), parallel, pads, value)
+    exercise(pad, latency=pad.output.beats + 1)
 
 
 @given(pads=st.tuples(*[st.integers(0, 3)] * 4), value=st.integers(-8, 7), seed=st.integers(0, 99))

@@ -21,7 +21,8 @@ from hw.ops.width_converter.width_converter import WidthConverter
     ],
 )
 def test_circuit_equals_golden(exercise, shape, dtype, parallel_in, parallel_out):
-    exercise(WidthConverter("wc0", shape, IntType.parse(dtype), parallel_in, parallel_out))
+    converter = WidthConverter("wc0", shape, IntType.parse(dtype), parallel_in, parallel_out)
+    exercise(converter, latency=max(converter.input.beats, converter.output.beats) + 1)
 
 
 def test_record_round_trip():

@@ -50,6 +50,48 @@ def test_cycles_are_those_of_the_busier_side() -> None:
     assert CASES["stride_beyond_kernel"].cycles_per_frame == 11 * 9
 
 
+def interval(op: Window, cycles_in: int, cycles_out: int, frames: int = 8) -> float:
+    """Cycles per frame of the ring alone, row by row: a beat in takes `cycles_in`, a beat out `cycles_out`."""
+    (kh, _), sh, (height, width, _) = op.kernel, op.stride[0], op.shape
+    count = op.output.shape[0]
+    row_in, row_out = width * cycles_in, op.output.beats // count * cycles_out
+    used, advance = (count - 1) * sh + kh, min(sh, kh)
+    written: list[int] = []  # when each stored row was whole
+    released: list[int] = []  # when its slot was free again
+    ends: list[int] = []  # of window rows
+    time_in = 0
+
+    def read_window_row() -> None:
+        frame, row = divmod(len(ends), count)
+        last = frame * ((count - 1) * advance + kh) + row * advance + kh - 1
+        ends.append(max(ends[-1] if ends else 0, written[last]) + row_out)
+        released.extend([ends[-1]] * (kh if row == count - 1 else advance))
+
+    for _, y in itertools.product(range(frames), range(height)):
+        if y < used and (sh <= kh or y % sh < kh):
+            while len(written) - len(released) >= op.rows:
+                read_window_row()
+            if len(written) >= op.rows:
+                time_in = max(time_in, released[len(written) - op.rows])
+            written.append(time_in + row_in)
+        time_in += row_in
+    while len(ends) < frames * count:
+        read_window_row()
+    return (ends[-1] - ends[frames // 2 * count - 1]) / (frames - frames // 2)
+
+
+def test_ring_is_large_enough_for_any_rates() -> None:
+    rng = np.random.default_rng(4)
+    for _ in range(3000):
+        height, width = rng.integers(1, 15, 2)
+        kernel = int(rng.integers(1, height + 1)), int(rng.integers(1, width + 1))
+        stride = int(rng.integers(1, 7)), int(rng.integers(1, 6))
+        op = Window("w", (height, width, 1), IntType.parse("UINT1"), 1, kernel, stride)
+        cycles_in, cycles_out = (int(n) for n in rng.choice([1, 1, 2, 3, 7], 2))
+        bound = max(op.input.beats * cycles_in, op.output.beats * cycles_out)
+        assert interval(op, cycles_in, cycles_out) == bound, op
+
+
 def test_record(tmp_path) -> None:
     for op in CASES.values():
         Dataflow("d", (op,)).save(tmp_path)

@@ -195,10 +195,11 @@ def test_bad_requests_are_refused(board, images, frame, refusal):
     np.testing.assert_array_equal(board.infer(images[0], 6), classifier().golden(images[:1])[0])
 
 
-def test_noise_before_a_frame_is_skipped(board, images):
+# The ends are first sync bytes, single and doubled, right before the real one.
+@pytest.mark.parametrize("end", [b"", b"H", b"HH", b"HxH"])
+def test_noise_before_a_frame_is_skipped(board, images, end):
     noise = np.random.default_rng(7).integers(0, 256, 200, dtype=np.uint8).tobytes().replace(b"HF", b"HH")
-    # A first sync byte, also a doubled one, right before the real frame.
-    board.send(noise + b"HxH" + b"H")
+    board.send(noise + b"x" + end)
     np.testing.assert_array_equal(board.infer(images[0], 6), classifier().golden(images[:1])[0])
 
 

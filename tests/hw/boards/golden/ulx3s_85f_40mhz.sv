@@ -20,7 +20,8 @@ module board_top #(
     output logic       wifi_gpio0
 );
   logic clk, locked;
-  // 25.0 MHz / 1 * 32 / 20 = 40.0 MHz
+  // 25.0 MHz / 1 * 32 / 20
+  // = 40.0 MHz
   logic feedback;
   // Charge pump and loop filter: the values that Project Trellis' ecppll takes for every frequency.
   (* ICP_CURRENT = "12", LPF_RESISTOR = "8", MFG_ENABLE_FILTEROPAMP = "1", MFG_GMCREF_SEL = "2" *)

@@ -1,4 +1,4 @@
-/// Deliberately broken: MODE 0 changes its data while it waits, 1 raises valid only after ready, 2 sends every beat twice.
+/// Deliberately broken. MODE 0: changes its data while it waits; 1: raises valid only after ready; 2: sends twice.
 module waver #(
     parameter int WIDTH = 8,
     parameter int MODE = 0

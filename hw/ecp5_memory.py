@@ -1,0 +1,40 @@
+"""What a memory costs on an ECP5, and where the open synthesizer puts it when left to choose (seen with Yosys 0.70)."""
+
+from __future__ import annotations
+
+from math import ceil
+
+from hw.op import Resources
+
+# Of one block RAM: it is chosen above this many bits of ROM, or this many 16x4 cells of distributed RAM.
+ROM_BITS_PER_BLOCK = 2048
+CELLS_PER_BLOCK = 16
+LUT4_PER_CELL = 6
+
+
+def block_rams(words: int, width: int) -> int:
+    """18-kbit blocks of 512x36, 1024x18, 2048x9, 4096x4, 8192x2 or 16384x1 for `words` words of `width` bits."""
+    shapes = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
+    return min(ceil(words / depth) * ceil(width / bits) for depth, bits in shapes)
+
+
+def rom(words: int, width: int, memory: str = "auto") -> Resources:
+    """Read-only, registered output. `memory`: "auto", "distributed" (logic) or "block". One word is a constant."""
+    blocks = block_rams(words, width)
+    if words == 1:
+        return Resources()
+    if memory == "block" or memory == "auto" and words * width > ROM_BITS_PER_BLOCK * blocks:
+        return Resources(ebr=blocks)
+    # A LUT4 holds 16 words of one bit, multiplexers between them cost a quarter more; so few words share functions.
+    cells = ceil(words / 16)
+    per_bit = cells if cells <= 2 else ceil(cells * 5 / 4)
+    return Resources(lut4=width * per_bit if words > 8 else min(width, 1 << words - 1), ff=width)
+
+
+def ram(words: int, width: int) -> Resources:
+    """One write port, one read port with a registered output."""
+    deep, blocks = ceil(words / 16), block_rams(words, width)
+    cells = deep * ceil(width / 4)
+    if cells > CELLS_PER_BLOCK * blocks:
+        return Resources(ebr=blocks)
+    return Resources(lut4=LUT4_PER_CELL * cells + width * (deep - 1), ff=width)
