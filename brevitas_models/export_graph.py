@@ -80,7 +80,7 @@ def qonnx_model(network: Network) -> ModelWrapper:
     try:
         with frozen(network.linears, enabled=False), _quiet("torch.onnx"):
             proto = ExportManager.export(
-                _FromCodes(network),
+                _FromCodes(network).eval(),
                 args=torch.zeros(1, *network.input_shape),
                 input_names=[INPUT],
                 output_names=[OUTPUT],
