@@ -1,4 +1,4 @@
-"""Brevitas' QONNX export, taught DQA: `MultiThreshold`, then scalar `Mul` and `Add`."""
+"""Brevitas' QONNX export, taught DQA: `MultiThreshold`, then scalar `Add` and `Mul`."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class DQAHandler(ONNXBaseHandler):
 
     def symbolic_execution(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         counts = self.export_op(_MultiThreshold, x, self.thresholds, self.bits)
-        y = counts * self.levels.step + self.levels.lowest
+        y = (counts + -self.levels.top / 2) * self.levels.step
         return y, torch.tensor(self.levels.step), torch.tensor(0.0), torch.tensor(float(self.bits))
 
 

@@ -22,10 +22,14 @@ def data_directory() -> str | None:
 
 
 def threads() -> int:
-    """CPU threads to use: `HOLDFAST_THREADS`, or every CPU that this process may use. Raises FlowError."""
+    """CPU threads to use: `HOLDFAST_THREADS`, or 1. Raises FlowError.
+
+    One by default: sums are rounded in an order that depends on the threads, so that a run is the same on every
+    machine of a kind only where their number is, and a busy machine slows two spinning threads far below one.
+    """
     text = os.environ.get("HOLDFAST_THREADS", "")
     if not text:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return 1
     if not text.isdecimal() or not 1 <= int(text) <= 4096:
         raise FlowError(f"HOLDFAST_THREADS: expected a whole number from 1 to 4096, got {text!r}")
     return int(text)

@@ -66,7 +66,7 @@ class DQA(SelectableBackward):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """float32 of any shape -> (levels of the same shape, step, zero point, bits), Brevitas' four answers."""
-        y = Staircase.apply(x, self.thresholds, self.levels.step, self.levels.lowest, self.backward_mode)
+        y = Staircase.apply(x, self.thresholds, self.levels.step, self.levels.top / 2, self.backward_mode)
         zero_point = torch.tensor(self.levels.top / 2)
         return y, torch.tensor(self.levels.step), zero_point, torch.tensor(float(self.bits))
 

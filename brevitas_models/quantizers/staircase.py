@@ -22,7 +22,7 @@ def count(x: Tensor, thresholds: Tensor) -> Tensor:
 
 
 def threshold_gradient(x: Tensor, upstream: Tensor, thresholds: Tensor, step: float) -> Tensor:
-    """Gradient (n,) of sum(upstream * f(x)) to the thresholds of f(x) = lowest + step * sum_k H(x - T_k).
+    """Gradient (n,) of sum(upstream * f(x)) to the thresholds of f(x) = step * (sum_k H(x - T_k) - centre).
 
     d f / d T_k = -step * delta(x - T_k): only inputs at the threshold feel it. The delta is replaced by a box of area
     one and half-width WINDOW, so the gradient is -step / (2 * WINDOW) * sum of `upstream` over |x - T_k| < WINDOW:
@@ -40,14 +40,15 @@ def threshold_gradient(x: Tensor, upstream: Tensor, thresholds: Tensor, step: fl
 
 
 class Staircase(torch.autograd.Function):
-    """y = step * count(x) + lowest. Gradients: to x by `backward.slope`, to the thresholds as above."""
+    """y = (count(x) - centre) * step. Gradients: to x by `backward.slope`, to the thresholds as above."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, thresholds: Tensor, step: float, lowest: float, mode: str) -> Tensor:
+    def forward(ctx, x: Tensor, thresholds: Tensor, step: float, centre: float, mode: str) -> Tensor:
         ctx.save_for_backward(x, thresholds)
         ctx.step, ctx.mode = step, mode
-        # Two rounded operations, as the exported graph has them: Mul, then Add.
-        return count(x, thresholds).mul_(step).add_(lowest)
+        # Add, then Mul, as the exported graph has them: count - centre is a half-integer, so that one operation at most
+        # rounds and every level is an exact multiple of step / 2 whatever the step.
+        return count(x, thresholds).sub_(centre).mul_(step)
 
     @staticmethod
     def backward(ctx, upstream: Tensor) -> tuple[Tensor | None, Tensor | None, None, None, None]:

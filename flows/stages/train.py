@@ -40,16 +40,6 @@ STAGE = Stage(
     run,
     inputs=("data",),
     sections=("data", "network", "quant", "defence", "train", "seed"),
-    code=(
-        "brevitas_models/config.py",
-        "brevitas_models/data",
-        "brevitas_models/quantizers",
-        "brevitas_models/networks",
-        "brevitas_models/defences",
-        "brevitas_models/train.py",
-        "brevitas_models/checkpoint.py",
-        "flows/stages/train.py",
-        "flows/stages/networks.py",
-    ),
+    code=("brevitas_models", "flows/stages/train.py", "flows/stages/networks.py"),
     tools=("torch", "brevitas", "numpy"),
 )

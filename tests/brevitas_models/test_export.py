@@ -80,7 +80,7 @@ def kinds(model: onnx.ModelProto) -> list[str]:
 def test_the_graph_is_the_contracts(lenet: NetworkConfig, exported) -> None:
     network, _, folder = exported(lenet, QuantConfig())
     model = onnx.load(folder / "model.onnx")
-    act = ["Mul", "Add", "MultiThreshold", "Mul", "Add"]
+    act = ["Mul", "Add", "MultiThreshold", "Add", "Mul"]
     assert kinds(model) == ["Mul", "Conv", *act, "MaxPool", "Conv", *act, "Flatten", "MatMul", *act, "MatMul"]
     (codes,), (logits,) = model.graph.input, model.graph.output
     assert codes.name == "codes" and codes.type.tensor_type.elem_type == onnx.TensorProto.FLOAT

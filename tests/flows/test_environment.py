@@ -12,7 +12,7 @@ def test_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOLDFAST_THREADS", "3")
     assert environment.threads() == 3
     monkeypatch.delenv("HOLDFAST_THREADS")
-    assert environment.threads() >= 1
+    assert environment.threads() == 1
     monkeypatch.setenv("HOLDFAST_THREADS", "all")
     with pytest.raises(FlowError, match="^HOLDFAST_THREADS: expected a whole number from 1 to 4096, got 'all'$"):
         environment.threads()

@@ -25,7 +25,7 @@ def test_two_bits_by_hand() -> None:
     assert QuantDQA(2, Scale.POWER_OF_TWO, dynamic=False)(x).tolist() == [-0.75, -0.25, -0.25, 0.25, 0.25, 0.75]
     third = float(np.float32(2 / 3))
     got = QuantDQA(2, Scale.FLOAT, dynamic=False)(x).double()
-    assert torch.equal(got, (torch.tensor([0.0, 1, 1, 2, 2, 3]) * third - 1).double())
+    assert torch.equal(got, ((torch.tensor([0.0, 1, 1, 2, 2, 3]) - 1.5) * third).double())
 
 
 @pytest.mark.parametrize("bits", BITS)

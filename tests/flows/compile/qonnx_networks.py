@@ -52,15 +52,15 @@ class NetworkWriter:
         self.node("Mul", self.number(np.round(factor * 1024) / 1024 + 1 / 1024))
         self.node("Add", self.number(np.round(self.random.normal(0, 0.5, shape) * 256) / 256))
 
-    def dqa(self, bits: int) -> None:
+    def dqa(self, bits: int, step: float = 0.0) -> None:
         count = 2**bits - 1
         table = np.sort(self.random.normal(0, 0.7, (1, count)), axis=1)
         self.node(
             "MultiThreshold", self.number(table), domain=QONNX, out_dtype=f"UINT{bits}", out_scale=1.0, out_bias=0.0,
             data_layout="NCHW" if len(self.shape) == 3 else "NC",
         )  # fmt: skip
-        self.node("Mul", self.number(2.0 ** (1 - bits)))
-        self.node("Add", self.number(-count * 2.0**-bits))
+        self.node("Add", self.number(-count / 2))
+        self.node("Mul", self.number(step or 2.0 ** (1 - bits)))
 
     def relu(self, bits: int, scale: float) -> None:
         self.node("Relu")
@@ -68,7 +68,7 @@ class NetworkWriter:
         self.node("Quant", *operands, domain=QONNX, narrow=0, signed=0, rounding_mode="ROUND")
 
     def activation(self, kind: str, bits: int) -> None:
-        self.dqa(bits) if kind == "dqa" else self.relu(bits, 2.0 ** (1 - bits))
+        self.dqa(bits, 2 / 3 if kind == "dqa-float" else 0.0) if kind.startswith("dqa") else self.relu(bits, 2.0 ** (1 - bits))
 
     def conv(self, channels: int, kernel: int, padding: int, bits: int) -> None:
         c, h, w = self.shape

@@ -21,6 +21,7 @@ NETWORKS = {
     "lenet-dqa": lambda path: lenet(path),
     "lenet-relu": lambda path: lenet(path, activation="relu", bits=3, seed=1),
     "lenet-sign-bipolar": lambda path: lenet(path, bits=1, weight_bits=1, seed=6),
+    "lenet-dqa-float-scale": lambda path: lenet(path, activation="dqa-float", seed=5),
     "mlp-dqa": lambda path: mlp(path, bits=4, seed=3),
     "mlp-relu": lambda path: mlp(path, activation="relu", bits=2, weight_bits=8, seed=4),
 }
