@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import shlex
 import warnings
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ from flows.run.display import ConsoleDisplay
 from flows.run.engine import execute
 from flows.run.stage import Stage, after, needed_for, until
 from flows.stages import STAGES
+from flows.verify.table import ladder_table
 from hw.errors import HardwareError
 
 app = typer.Typer(
@@ -80,6 +82,8 @@ def _go(
     display = ConsoleDisplay(Console(stderr=True), names)
     command = shlex.join(["holdfast", "run", preset, *(word for item in settings or [] for word in ("--set", item))])
     execute(stages, config, run, display, after(STAGES, again) if again else frozenset(), command)
+    if "verify" in names:
+        Console().print(ladder_table(json.loads((run / "verify" / "verify.json").read_text())))
     typer.echo(f"report: {run / 'report.html'}" if "report" in names else f"written: {run / names[-1]}")
 
 
@@ -145,6 +149,22 @@ def presets() -> None:
     """List the presets."""
     for name in preset_names():
         typer.echo(name)
+
+
+@app.command()
+def publish(
+    run: Annotated[Path, typer.Argument(help="A finished run directory.")],
+    results: Annotated[Path, typer.Option("--to", metavar="DIR", help="Where results are kept.")] = Path("results"),
+    readme: Annotated[Path, typer.Option(metavar="FILE", help="The page whose table is made anew.")] = Path("README.md"),
+    debug: Debug = False,
+) -> None:
+    """Keep a run's headline numbers as results/<name>.json and make the README's table from all of them."""
+    from flows.report.results import publish as keep
+    from flows.report.results import write_table
+
+    with _one_line(debug):
+        typer.echo(keep(run, results))
+        write_table(readme, results)
 
 
 def _version(asked: bool) -> None:

