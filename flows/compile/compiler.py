@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from flows.compile.layers import Layer, read_layers
 from flows.compile.lower import Lowered, lower
 from flows.compile.plan import MatVecPlan
 from flows.compile.prepare import prepare
+from flows.compile.quiet import quiet
 from flows.compile.streamline import streamline
 from flows.compile.to_hardware import to_hardware
 from flows.config import CompileConfig
@@ -39,9 +39,8 @@ def compile_model(
     shape = input_shape(path)
     progress("reading the exported layers")
     layers = read_layers(path, INPUT)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of finn and qonnx, about their own graphs
-        progress("streamlining with finn")
+    progress("streamlining with finn")
+    with quiet():
         model = to_hardware(streamline(prepare(path, INPUT)))
     progress("exact thresholds by bisection")
     lowered = lower(model, layers, shape)

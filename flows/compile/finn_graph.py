@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from finn.core.onnx_exec import execute_onnx
 from qonnx.core.modelwrapper import ModelWrapper
+
+from flows.compile.quiet import quiet
 
 
 def run_finn_graph(
@@ -21,8 +22,7 @@ def run_finn_graph(
     model = ModelWrapper(str(path))
     entry = model.graph.input[0].name
     collected: dict[str, list[np.ndarray]] = {name: [] for name in tensors}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of finn and qonnx, about their own graphs
+    with quiet():
         for index, image in enumerate(images):
             context = execute_onnx(model, {entry: image[None].astype(np.float32)}, return_full_exec_context=True)
             for name, tensor in tensors.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from qonnx.core.onnx_exec import execute_onnx
 from qonnx.transformation.infer_shapes import InferShapes
 
 from flows.compile.layers import Layer
+from flows.compile.quiet import quiet
 from flows.errors import FlowError
 
 MAX_LISTED = 100
@@ -37,8 +37,7 @@ def run_reference(
     activations = record["activations"]
     scores: list[np.ndarray] = []
     codes: dict[str, list[np.ndarray]] = {name: [] for name in activations}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of qonnx, about its own graphs
+    with quiet():
         model = ModelWrapper(str(path)).transform(InferShapes())
         entry, result = model.graph.input[0].name, model.graph.output[0].name
         for index, image in enumerate(images):

@@ -1,9 +1,6 @@
-"""Digits, networks trained on them in a second, and the way to the golden model's small dataflows."""
+"""Digits, and networks trained on them in a second."""
 
 from __future__ import annotations
-
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,8 +8,6 @@ import torch
 from sklearn.datasets import load_digits
 
 from flows.targets.torch_target import TorchTarget, to_pixels
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "golden"))
 
 TRAIN = 1400
 

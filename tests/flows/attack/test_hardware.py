@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_dataflow import linear
+from tests.flows.golden.small_dataflow import linear
 
 from flows.attack.hardware import attack_circuit
 from flows.attack.square import Square

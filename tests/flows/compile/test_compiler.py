@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from qonnx_networks import lenet, mlp
+from tests.flows.compile.qonnx_networks import lenet, mlp
 
 from flows.compile.compiler import compile_model
 from flows.compile.finn_graph import run_finn_graph

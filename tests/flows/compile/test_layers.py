@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from qonnx_networks import NetworkWriter, lenet, mlp
+from tests.flows.compile.qonnx_networks import NetworkWriter, lenet, mlp
 
 from flows.compile.layers import read_layers
 from flows.errors import FlowError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from small_dataflow import convolutional, linear
+from tests.flows.golden.small_dataflow import convolutional, linear
 
 from flows.errors import FlowError
 from flows.golden import session

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_dataflow import convolutional, linear
+from tests.flows.golden.small_dataflow import convolutional, linear
 
 from flows.errors import FlowError
 from flows.simulate import build

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -20,9 +19,7 @@ from flows.verify.ladder import Evidence, select, verify
 from flows.verify.reference import excuse, run_reference
 from hw.dataflow import Dataflow
 from hw.inttype import IntType
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "compile"))
-from qonnx_networks import lenet  # noqa: E402
+from tests.flows.compile.qonnx_networks import lenet
 
 
 @pytest.fixture(scope="module")
