@@ -32,6 +32,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+LOG_WIDTH = 120  # of tables, where no terminal says
+
 data_app = typer.Typer(help="The data sets.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 
@@ -83,7 +85,8 @@ def _go(
     command = shlex.join(["holdfast", "run", preset, *(word for item in settings or [] for word in ("--set", item))])
     execute(stages, config, run, display, after(STAGES, again) if again else frozenset(), command)
     if "verify" in names:
-        Console().print(ladder_table(json.loads((run / "verify" / "verify.json").read_text())))
+        console = Console() if Console().is_terminal else Console(width=LOG_WIDTH)
+        console.print(ladder_table(json.loads((run / "verify" / "verify.json").read_text())))
     typer.echo(f"report: {run / 'report.html'}" if "report" in names else f"written: {run / names[-1]}")
 
 

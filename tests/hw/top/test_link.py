@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +101,8 @@ def verilate(dataflow: Dataflow, folder: Path, clocks_per_bit: int) -> Path:
         "-Wno-PROCASSINIT",
         *("--top-module", top.TOP, f"-GCLOCKS_PER_BIT={clocks_per_bit}", f"-GTIMEOUT_BYTES={TIMEOUT_BYTES}"),
         *("--Mdir", "build", "-CFLAGS", f"-O1 -std=c++17 -DCLOCKS_PER_BIT={clocks_per_bit}", "-MAKEFLAGS", "-s"),
+        # Verilator's makefile calls `python`, a name that not every machine has.
+        *("-MAKEFLAGS", f"PYTHON3={sys.executable}"),
         *("-o", "board", *names, str(driver)),
     ]
     environment = for_tools(VERILATOR_ROOT=tools.verilator_root)
