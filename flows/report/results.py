@@ -57,7 +57,7 @@ def _share(value: float) -> str:
 
 def _exact(summary: dict) -> str:
     seen = summary["exactness"]
-    return f"{sum(seen['mismatches'].values())} in {seen['images']:,} images ({seen['adversarial']:,} adversarial)"
+    return f"{sum(seen['mismatches'].values())}; {seen['images']:,}, {seen['adversarial']:,} of them adversarial"
 
 
 def _circuit(summary: dict) -> str:
@@ -77,7 +77,7 @@ ROWS = (
     ("worst case, quantized twin without defence", lambda s: _share(s["accuracy"]["quantized"]["worst_case"])),
     ("worst case, float twin without defence", lambda s: _share(s["accuracy"]["float"]["worst_case"])),
     ("audit: warnings, share of zero gradients", lambda s: f"{s['audit']['warnings']}, {_share(s['audit']['zero_gradient_share'])}"),
-    ("mismatches on all rungs", _exact),
+    ("mismatches, all rungs; images of the rtl rung", _exact),
     ("cycles a frame (bound)", _pace),
     ("frames a second at the clock", lambda s: f"{s['circuit']['frames_per_second']:,.0f} at {s['circuit']['clock_mhz']:g} MHz"),
     ("resources, LFE5U-85F", _circuit),
