@@ -57,6 +57,18 @@ def _one_line(debug: bool) -> Iterator[None]:
             raise
         typer.echo(f"holdfast: {' '.join(str(error).split())}", err=True)
         raise typer.Exit(1) from None
+    except OSError as error:
+        if debug:
+            raise
+        where, why = error.filename or "a file", error.strerror or str(error)
+        typer.echo(f"holdfast: {where}: expected to be able to read and write it, got: {why}; name another", err=True)
+        raise typer.Exit(1) from None
+    except Exception as error:  # the last line of defence: a fault of ours, which --debug shows whole
+        if debug:
+            raise
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        typer.echo(f"holdfast: unexpected {what}; please report it with what --debug prints", err=True)
+        raise typer.Exit(70) from None
     except KeyboardInterrupt:
         typer.echo("holdfast: stopped; the same command goes on from here", err=True)
         raise typer.Exit(130) from None
@@ -83,11 +95,20 @@ def _go(
     names = [stage.name for stage in stages]
     display = ConsoleDisplay(Console(stderr=True), names)
     command = shlex.join(["holdfast", "run", preset, *(word for item in settings or [] for word in ("--set", item))])
-    execute(stages, config, run, display, after(STAGES, again) if again else frozenset(), command)
+    execute(stages, config, run, display, _again(names, again), command)
     if "verify" in names:
         console = Console() if Console().is_terminal else Console(width=LOG_WIDTH)
         console.print(ladder_table(json.loads((run / "verify" / "verify.json").read_text())))
     typer.echo(f"report: {run / 'report.html'}" if "report" in names else f"written: {run / names[-1]}")
+
+
+def _again(names: list[str], start: str | None) -> frozenset[str]:
+    if start is None:
+        return frozenset()
+    again = after(STAGES, start)
+    if start not in names:
+        raise FlowError(f"--from {start}: expected a stage that this command runs, one of {', '.join(names)}")
+    return again
 
 
 @app.command()

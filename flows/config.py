@@ -28,6 +28,11 @@ def _at_least(low: float, **values: float) -> None:
             raise FlowError(f"{name.replace('__', '.')}: expected {low:g} or more, got {value}")
 
 
+def _seed(name: str, value: int, end: int) -> None:
+    if not 0 <= value < end:
+        raise FlowError(f"{name}: expected 0 to {end - 1}, got {value}")
+
+
 @dataclass(frozen=True, slots=True)
 class AttackConfig:
     """`epsilon`: L-infinity budget of the headline figure (pixel units, 0..1). `sweep`: budgets of the accuracy
@@ -53,14 +58,17 @@ class AttackConfig:
 
 @dataclass(frozen=True, slots=True)
 class CompileConfig:
-    """`target_fps` at `clock_mhz` decides the folding. `fifo_depth`: beats between operators."""
+    """`target_fps` at `clock_mhz` decides the folding. `fifo_depth`: beats between operators, 0 for
+    no buffers, else at least 2."""
 
     target_fps: int
     clock_mhz: float
     fifo_depth: int
 
     def __post_init__(self) -> None:
-        _at_least(1, compile__target_fps=self.target_fps, compile__fifo_depth=self.fifo_depth)
+        _at_least(1, compile__target_fps=self.target_fps)
+        if self.fifo_depth != 0:
+            _at_least(2, compile__fifo_depth=self.fifo_depth)
         _at_least(0.001, compile__clock_mhz=self.clock_mhz)
 
 
@@ -83,6 +91,9 @@ class BoardConfig:
 
     name: str
     seed: int
+
+    def __post_init__(self) -> None:
+        _seed("board.seed", self.seed, 2**31)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +127,7 @@ class Config:
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", self.name):
             raise FlowError(f"name: expected letters, digits, '.', '_' and '-' (it names a folder), got {self.name!r}")
-        _at_least(0, seed=self.seed)
+        _seed("seed", self.seed, 2**32)
 
     def model(self) -> ModelConfig:
         """The part that decides the trained, defended network."""
@@ -142,8 +153,10 @@ def load_toml(path: Path) -> Config:
         return parse(tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise FlowError(f"{path}: expected a configuration in TOML, got {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise FlowError(f"{path}: expected TOML, got {error}") from error
+    except (FlowError, ModelError) as error:
+        raise type(error)(f"{path}: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise FlowError(f"{path}: expected TOML, got {error}; mend it or start from a preset") from error
 
 
 def parse(record: dict[str, object]) -> Config:
@@ -243,7 +256,7 @@ def _came(value: object) -> str:
 def _value(text: str, is_text: bool) -> object:
     try:
         parsed = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return text
     value = parsed["value"] if len(parsed) == 1 else text
     return text if is_text and not isinstance(value, str) else value

@@ -41,7 +41,11 @@ def cxx() -> tuple[str, ...]:
     Raises FlowError where it is not there.
     """
     named = os.environ.get("CXX", "")
-    candidates = [shlex.split(named)] if named.strip() else [[name] for name in _COMPILERS]
+    try:
+        words = shlex.split(named)
+    except ValueError as error:
+        raise FlowError(f"CXX: expected a command such as 'g++ -O1', got {named!r}: {error}; mend it") from error
+    candidates = [words] if named.strip() else [[name] for name in _COMPILERS]
     for name, *options in candidates:
         if path := shutil.which(name):
             return (path, *options)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
+import zlib
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -20,6 +22,11 @@ from hw.stream import Stream
 FORMAT = 1
 KINDS = ("pad", "window", "matvec", "threshold", "maxpool", "width_converter", "fifo", "argmax")
 MAX_JSON_BYTES = 16 << 20
+#: What json, zipfile and numpy raise for damaged or hostile files.
+DAMAGE = (
+    *(OSError, EOFError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError, MemoryError),
+    *(RuntimeError, zipfile.BadZipFile, zlib.error),
+)
 
 
 class Result(NamedTuple):
@@ -50,11 +57,11 @@ class Dataflow:
     def __post_init__(self) -> None:
         if not self.ops:
             raise HardwareError("a dataflow needs at least one operator, got none")
-        if not self.name.isidentifier():
+        if not _is_identifier(self.name):
             raise HardwareError(f"expected a dataflow name that is an identifier, got {self.name!r}")
         names = [op.name for op in self.ops]
         for name in names:
-            if not name.isidentifier() or names.count(name) > 1:
+            if not _is_identifier(name) or names.count(name) > 1:
                 raise HardwareError(f"expected operator names to be unique identifiers, got {name!r}")
         for left, right in zip(self.ops, self.ops[1:], strict=False):
             a, b = left.output, right.input
@@ -139,7 +146,8 @@ class Dataflow:
             record = json.loads(path.read_text())
             if record["format"] != FORMAT:
                 raise HardwareError(f"{path}: expected format {FORMAT}, got {record['format']}; compile again")
-            with np.load(folder / "dataflow.npz", allow_pickle=False) as arrays:
+            # Opened here, because numpy leaves a file open that turns out to be damaged.
+            with (folder / "dataflow.npz").open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 ops = tuple(
                     op_class(op["kind"]).from_record(
                         op["name"], op["parameters"], {key: arrays[f"{index}.{key}"] for key in op["arrays"]}
@@ -149,5 +157,11 @@ class Dataflow:
             return cls(record["name"], ops)
         except HardwareError:
             raise
-        except (OSError, KeyError, TypeError, ValueError, AttributeError, zipfile.BadZipFile) as error:
-            raise HardwareError(f"{folder}: expected a dataflow (dataflow.json + dataflow.npz), got {error!r}") from error
+        except DAMAGE as error:
+            raise HardwareError(
+                f"{folder}: expected a dataflow (dataflow.json + dataflow.npz), got {error!r}; compile again"
+            ) from error
+
+
+def _is_identifier(name: object) -> bool:
+    return isinstance(name, str) and re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name) is not None

@@ -14,6 +14,7 @@ from brevitas_models.data.split import Split
 from brevitas_models.errors import ModelError
 
 AGAIN = "fetch it again"
+HOW = "fetch them with holdfast data fetch mnist --to DIR, then name that folder with --data DIR or HOLDFAST_DATA"
 
 # name: shape, MD5 of the original .gz, MD5 of what it unpacks to
 FILES = {
@@ -55,7 +56,7 @@ def find(directory: Path) -> Path:
             return folder
     raise ModelError(
         f"mnist: expected {', '.join(FILES)} (or .gz) in {directory} or {directory / 'mnist'}, but not all are there; "
-        f"fetch them with brevitas_models.data.fetch"
+        f"{HOW}"
     )
 
 
@@ -78,7 +79,7 @@ def read(folder: Path, name: str) -> np.ndarray:
 def load(directory: str) -> Split:
     """60,000 training and 10,000 test pictures (N, 1, 28, 28), 10 classes. Raises ModelError for wrong files."""
     if not directory:
-        raise ModelError("mnist: expected data.directory, the folder of the four IDX files, got none")
+        raise ModelError(f"mnist: expected data.directory, the folder of the four IDX files, got none; {HOW}")
     folder = find(Path(directory))
     train_x, train_y, test_x, test_y = (read(folder, name) for name in FILES)
     return Split(

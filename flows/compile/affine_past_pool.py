@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.base import Transformation
+from qonnx.util.basic import get_by_name
 
 
 class MoveAffinePastMaxPool(Transformation):
@@ -21,6 +22,8 @@ class MoveAffinePastMaxPool(Transformation):
                 continue
             source, middle, result = before.input[0], before.output[0], pool.output[0]
             before_shape, pooled = model.get_tensor_shape(source), model.get_tensor_shape(result)
+            if before.op_type == "Add" and _starts_below_zero(model, before.input[0]):
+                continue  # finn makes it the lowest code of the quantizer, which then is the pool's own input
             # pool first: source -> middle; then the affine: middle -> result
             pool.input[0], pool.output[0] = source, middle
             before.input[0], before.output[0] = middle, result
@@ -33,3 +36,11 @@ class MoveAffinePastMaxPool(Transformation):
             nodes.insert(list(nodes).index(pool) + 1, kept)
             return model, True
         return model, False
+
+
+def _starts_below_zero(model: ModelWrapper, tensor: str) -> bool:
+    """Whether a quantizer with signed codes gives this tensor."""
+    quantizer = model.find_producer(tensor)
+    if quantizer is None or quantizer.op_type != "MultiThreshold":
+        return False
+    return get_by_name(quantizer.attribute, "out_dtype").s.startswith(b"INT")

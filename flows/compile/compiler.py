@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import onnx
+from qonnx.core.modelwrapper import ModelWrapper
 
 from flows.compile.fold import fold, target_cycles
 from flows.compile.layers import Layer, read_layers
@@ -19,6 +20,7 @@ from flows.compile.to_hardware import to_hardware
 from flows.config import CompileConfig
 from flows.errors import FlowError
 from hw.dataflow import Dataflow
+from hw.errors import HardwareError
 from hw.inttype import IntType
 
 INPUT = IntType(8, False)
@@ -41,11 +43,14 @@ def compile_model(
     layers = read_layers(path, INPUT)
     progress("streamlining with finn")
     with quiet():
-        model = to_hardware(streamline(prepare(path, INPUT)))
+        model = _by_finn(path)
     progress("exact thresholds by bisection")
     lowered = lower(model, layers, shape)
     cycles = target_cycles(config.target_fps, config.clock_mhz)
-    dataflow, folding = fold(name, lowered.plans, cycles, config.fifo_depth)
+    try:
+        dataflow, folding = fold(name, lowered.plans, cycles, config.fifo_depth)
+    except HardwareError as error:
+        raise FlowError(f"{path}: the network has no circuit: {error}") from error
     model.save(str(folder / "finn.onnx"))
     dataflow.save(folder)
     record = _record(path, layers, lowered, cycles, config)
@@ -56,6 +61,17 @@ def compile_model(
     record["target_met"] = dataflow.cycles_per_frame_bound <= cycles
     (folder / "compile.json").write_text(json.dumps(record, indent=1) + "\n")
     return dataflow
+
+
+def _by_finn(path: Path) -> ModelWrapper:
+    try:
+        return to_hardware(streamline(prepare(path, INPUT)))
+    except Exception as error:  # finn raises bare Exceptions and assertions of its own
+        reason = f"{type(error).__name__}: {error}"
+        raise FlowError(
+            f"{path}: finn cannot turn this network into hardware layers: {reason}; "
+            "compare it with what docs/architecture.md says of an exported network"
+        ) from error
 
 
 def input_shape(path: Path) -> tuple[int, int, int]:

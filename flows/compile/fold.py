@@ -80,10 +80,11 @@ class _Builder:
             if a != b:
                 self.add(converter(f"{name}_width{index}", shape, dtype, a, b))
 
-    def fifo(self, name: str) -> None:
+    def fifo(self, name: str, beats: int = 0) -> None:
+        """At least `beats` deep, unless the configuration asks for no buffers."""
         if self.ops and self.fifo_depth:
-            stream = self.ops[-1].output
-            self.add(op_class("fifo")(f"{name}_fifo", stream.shape, stream.dtype, stream.parallel, self.fifo_depth))
+            stream, depth = self.ops[-1].output, max(self.fifo_depth, beats)
+            self.add(op_class("fifo")(f"{name}_fifo", stream.shape, stream.dtype, stream.parallel, depth))
 
 
 def fold(name: str, plans: list[Plan], cycles: int, fifo_depth: int) -> tuple[Dataflow, dict[str, Folding]]:
@@ -95,8 +96,9 @@ def fold(name: str, plans: list[Plan], cycles: int, fifo_depth: int) -> tuple[Da
     build = _Builder(fifo_depth)
     for index, plan in enumerate(plans):
         if isinstance(plan, PadPlan):
-            build.fifo(plan.name)
             parallel = build.ops[-1].output.parallel if build.ops else 1
+            # the border stops the stream again and again: a row keeps the unit in front at work meanwhile
+            build.fifo(plan.name, plan.shape[1] * plan.shape[2] // parallel)
             build.add(op_class("pad")(plan.name, plan.shape, plan.dtype, parallel, plan.pads, 0))
         elif isinstance(plan, WindowPlan):
             simd = chosen[plans[index + 1].name].simd
@@ -107,7 +109,8 @@ def fold(name: str, plans: list[Plan], cycles: int, fifo_depth: int) -> tuple[Da
             folding = chosen[plan.name]
             if not plan.window_channels:
                 columns = plan.weights.shape[1]
-                build.width(folding.simd, plan.name, columns, (columns,), plan.input_type)
+                shape = (*plan.positions, columns)
+                build.width(folding.simd, plan.name, prod(shape), shape, plan.input_type)
                 build.fifo(plan.name)
             build.add(
                 op_class("matvec")(
@@ -123,7 +126,7 @@ def fold(name: str, plans: list[Plan], cycles: int, fifo_depth: int) -> tuple[Da
                 )
             )
         elif isinstance(plan, PoolPlan):
-            parallel = build.ops[-1].output.parallel
+            parallel = build.ops[-1].output.parallel if build.ops else 1
             build.add(op_class("maxpool")(plan.name, plan.shape, plan.dtype, parallel, plan.kernel))
     last = build.ops[-1].output
     build.width(1, "scores", last.elements, last.shape, last.dtype)

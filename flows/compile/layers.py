@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +12,8 @@ import onnx
 from onnx import numpy_helper
 from qonnx.custom_op.general.quant import max_int, min_int, quant
 
+from flows.compile import shapes
+from flows.compile.refuse import MAX_BITS, finite, positive, refuse, whole_bits
 from flows.compile.staircase import CountThresholds, Offset, Quantize, Relu, Scale, Staircase, Step, exact
 from flows.errors import FlowError
 from hw.inttype import IntType
@@ -73,7 +76,7 @@ class _Reader:
         name = node.input[index] if index < len(node.input) else ""
         if name not in self.constants:
             raise refuse(node, f"its {what} is not a constant", "export the network in evaluation mode")
-        return self.constants[name]
+        return finite(node, self.constants[name], what)
 
     def weight(self, node: onnx.NodeProto) -> tuple[np.ndarray, IntType, Fraction]:
         """Integers, their type and the scale of the weight that feeds `node`."""
@@ -84,9 +87,11 @@ class _Reader:
         scale = self.constant(quantizer, 1, "weight scale")
         if scale.size != 1:
             raise refuse(quantizer, f"it has {scale.size} scales", "use one scale for the whole tensor")
+        positive(quantizer, scale)
         if quantizer.op_type == "BipolarQuant":
             return np.where(values >= 0, 1, -1).astype(np.int64), IntType.parse("BIPOLAR"), exact(scale)[0]
         zero, bits = self.constant(quantizer, 2, "zero point"), self.constant(quantizer, 3, "bit width")
+        width = whole_bits(quantizer, bits)
         if np.any(zero != 0):
             raise refuse(quantizer, "it has a zero point", "use a symmetric weight quantizer")
         options = self.attributes(quantizer)
@@ -94,13 +99,14 @@ class _Reader:
         mode = options.get("rounding_mode", b"ROUND")
         real = quant(values, scale, zero, bits, signed, narrow, mode.decode() if isinstance(mode, bytes) else mode)
         integers = np.rint(real.astype(np.float64) / float(scale.reshape(-1)[0])).astype(np.int64)
-        return integers, IntType(int(bits.reshape(-1)[0]), signed), exact(scale)[0]
+        return integers, IntType(width, signed), exact(scale)[0]
 
     def quantize(self, node: onnx.NodeProto) -> tuple[Quantize, CodeAffine]:
         scale, zero = self.constant(node, 1, "scale"), self.constant(node, 2, "zero point")
-        bits = int(self.constant(node, 3, "bit width").reshape(-1)[0])
-        if scale.size != 1 or zero.size != 1 or bits > 8:
-            raise refuse(node, f"{bits} bits, {scale.size} scales", "use at most 8 bits and one scale for the tensor")
+        bits = whole_bits(node, self.constant(node, 3, "bit width"))
+        if scale.size != 1 or zero.size != 1:
+            raise refuse(node, f"{scale.size} scales, {zero.size} zero points", "use one scale for the whole tensor")
+        positive(node, scale)
         options = self.attributes(node)
         mode = options.get("rounding_mode", b"ROUND")
         if mode not in (b"ROUND", "ROUND"):
@@ -108,17 +114,10 @@ class _Reader:
         signed, narrow = bool(options.get("signed", 1)), bool(options.get("narrow", 0))
         low, high = int(min_int(signed, narrow, bits)), int(max_int(signed, narrow, bits))
         s, z = exact(scale)[0], exact(zero)[0]
-        if s <= 0:
-            raise refuse(node, f"scale {float(s)}", "scales must be positive")
         return Quantize(s, z, low, high), CodeAffine(IntType(bits, signed), s, -s * z)
 
 
-def refuse(node: onnx.NodeProto, reason: str, remedy: str) -> FlowError:
-    """The error for a node that cannot become hardware."""
-    return FlowError(f"layer {node.name or node.output[0]!r} ({node.op_type}) is not supported: {reason}; {remedy}")
-
-
-SHAPE_ONLY = ("Flatten", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Identity")
+SHAPE_ONLY = ("Flatten", "Reshape", "Identity")
 LINEAR = ("Conv", "MatMul", "Gemm")
 SUPPORTED = (*LINEAR, "Mul", "Add", "Sub", "Div", "Relu", "Quant", "BipolarQuant", "MultiThreshold", "MaxPool", *SHAPE_ONLY)
 
@@ -132,6 +131,7 @@ def read_layers(path: Path, input_type: IntType) -> list[Layer]:
     pending: Layer | None = None
     steps: list[Step] = []
     tensor = graph.input[0].name
+    shape = tuple(d.dim_value for d in graph.input[0].type.tensor_type.shape.dim)[1:]
     while tensor != graph.output[0].name:
         nodes = reader.consumers.get(tensor, [])
         if len(nodes) != 1:
@@ -144,8 +144,9 @@ def read_layers(path: Path, input_type: IntType) -> list[Layer]:
             if pending is not None:
                 raise refuse(node, "its input is not quantized", "put an activation quantizer in front of it")
             pending, steps = _layer(reader, node, codes), []
+            shape = _shape_after(reader, node, shape, pending.weights)
         elif kind in ("Mul", "Add", "Sub", "Div"):
-            step = _affine(reader, node, tensor)
+            step = _affine(reader, node, tensor, shape)
             if pending is None:
                 codes = _code_affine(node, codes, step)
             else:
@@ -164,16 +165,41 @@ def read_layers(path: Path, input_type: IntType) -> list[Layer]:
             if pending is None:
                 raise refuse(node, "it stands before the first layer", "declare the input's codes instead")
             table = reader.constant(node, 1, "thresholds")
-            count, after = _count(reader, node, table)
+            count, after = _count(reader, node, table, shape)
             layers.append(_close(pending, steps, count, after, node))
             codes, pending = after, None
         elif kind == "BipolarQuant":
             raise refuse(node, "bipolar activations", "use a 1-bit DQA activation")
+        else:
+            after = _shape_after(reader, node, shape, None)
+            if pending is not None and after != shape:
+                raise refuse(node, "it stands between a layer and its activation", "put it behind the activation")
+            shape = after
         tensor = node.output[0]
+    if not layers and pending is None:
+        raise FlowError(f"{path}: expected a network, got no layer; export one that ends with a linear layer")
     if pending is None:
-        raise FlowError(f"{path}: expected the last layer to give the logits, got an activation quantizer behind it")
+        raise refuse(node, "an activation quantizer behind the last layer", "remove it: that layer gives the logits")
+    shapes.check_scores(node, shape)
     layers.append(_last(pending, steps))
     return layers
+
+
+def _shape_after(
+    reader: _Reader, node: onnx.NodeProto, shape: shapes.Shape, weights: np.ndarray | None
+) -> shapes.Shape:
+    """`weights`: integers (M, C, kh, kw) or (M, K) of a layer."""
+    options = reader.attributes(node)
+    if node.op_type == "Conv":
+        return shapes.after_convolution(node, options, shape, weights)
+    if weights is not None:
+        return shapes.after_product(node, shape, weights)
+    if node.op_type == "MaxPool":
+        return shapes.after_pool(node, options, shape)
+    if node.op_type == "Identity":
+        return shape
+    target = reader.constant(node, 1, "shape") if node.op_type == "Reshape" else None
+    return shapes.after_flatten(node, options, shape, target)
 
 
 def _layer(reader: _Reader, node: onnx.NodeProto, codes: CodeAffine) -> Layer:
@@ -196,11 +222,13 @@ def _layer(reader: _Reader, node: onnx.NodeProto, codes: CodeAffine) -> Layer:
     return Layer(name, weights, dtype, scale, codes, None)
 
 
-def _affine(reader: _Reader, node: onnx.NodeProto, tensor: str) -> Scale | Offset:
+def _affine(reader: _Reader, node: onnx.NodeProto, tensor: str, shape: shapes.Shape) -> Scale | Offset:
     index = 1 if node.input[0] == tensor else 0
     if index == 0 and node.op_type in ("Sub", "Div"):
         raise refuse(node, "a constant minus or divided by a tensor", "rewrite it as a product or sum")
-    values = exact(reader.constant(node, index, "operand"))
+    constant = reader.constant(node, index, "operand")
+    shapes.check_constant(node, shape, constant)
+    values = exact(constant)
     if node.op_type == "Mul":
         return Scale(values)
     if node.op_type == "Div":
@@ -221,16 +249,25 @@ def _code_affine(node: onnx.NodeProto, codes: CodeAffine, step: Scale | Offset) 
     return replace(codes, step=codes.step * values[0], lowest=codes.lowest * values[0])
 
 
-def _count(reader: _Reader, node: onnx.NodeProto, table: np.ndarray) -> tuple[CountThresholds, CodeAffine]:
+def _count(
+    reader: _Reader, node: onnx.NodeProto, table: np.ndarray, shape: shapes.Shape
+) -> tuple[CountThresholds, CodeAffine]:
     options = reader.attributes(node)
+    if table.ndim != 2 or len(table) not in (1, shape[0]) or not 1 <= table.shape[1] < 2**MAX_BITS:
+        raise refuse(
+            node, f"thresholds {table.shape} for {shape[0]} channels",
+            f"use 1 to {2**MAX_BITS - 1} thresholds, for all channels or for each",
+        )  # fmt: skip
     rows = [exact(row) for row in table]
     if any(row != sorted(row) for row in rows):
         raise refuse(node, "its thresholds are not ascending", "sort them")
-    dtype = IntType.parse(options.get("out_dtype", b"").decode() or "?")
+    name = options.get("out_dtype", b"").decode()
+    if not re.fullmatch(r"BINARY|U?INT[1-8]", name):
+        raise refuse(node, f"the type {name or 'none'}", "use integers of at most 8 bits")
     gain, bias = exact(options.get("out_scale", 1.0))[0], exact(options.get("out_bias", 0.0))[0]
     codes = CodeAffine(IntType.holding(0, table.shape[1]), gain, bias)
-    if dtype.bits > 8:
-        raise refuse(node, f"{dtype.bits} bits", "use at most 8 bits")
+    if gain <= 0:
+        raise refuse(node, f"scale {float(gain)}", "scales must be positive")
     return CountThresholds(rows), codes
 
 
@@ -254,5 +291,8 @@ def _last(layer: Layer, steps: list[Step]) -> Layer:
             terms = step.terms * len(shift) if len(step.terms) == 1 else step.terms
             shift = [s + t for s, t in zip(shift, terms, strict=True)]
         else:
-            raise FlowError("last layer: expected only a positive scale and a bias behind it, got something else")
+            raise FlowError(
+                f"last layer: expected only a positive scale and a bias behind it, got {type(step).__name__.lower()}; "
+                "use batch norm and activations behind hidden layers only"
+            )
     return replace(layer, gain=gain, shift=tuple(shift))

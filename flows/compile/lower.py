@@ -10,8 +10,9 @@ import onnx
 from onnx.helper import get_attribute_value
 from qonnx.core.modelwrapper import ModelWrapper
 
-from flows.compile.layers import Layer, refuse
+from flows.compile.layers import Layer
 from flows.compile.plan import MatVecPlan, PadPlan, Plan, PoolPlan, ThresholdPlan, WindowPlan
+from flows.compile.refuse import MAX_BITS, refuse
 from flows.compile.thresholds import layer_thresholds
 from flows.errors import FlowError
 from hw.inttype import IntType
@@ -43,6 +44,7 @@ class _Lowering:
         self.ranges: list[tuple[int, int]] = []
         self.signs: list[int] = []
         self.layer_name = ""
+        self.channels_last = self.flat_channels_last = False  # of finn's tensors; ours always are
 
     def attributes(self, node: onnx.NodeProto) -> dict[str, object]:
         return {a.name: get_attribute_value(a) for a in node.attribute}
@@ -69,6 +71,8 @@ class _Lowering:
         if following is not None and following.op_type == "Pool":
             if kernel != stride or kernel[0] != kernel[1]:
                 raise refuse(node, f"a pool of {kernel} with stride {stride}", "use a square pool with equal stride")
+            if kernel[0] == 1:
+                return
             self.out.plans.append(PoolPlan(self.number("pool"), self.shape, self.dtype, kernel[0]))
             height, width, channels = self.shape
             self.shape = (height // kernel[0], width // kernel[0], channels)
@@ -84,29 +88,41 @@ class _Lowering:
         weights = self.model.get_initializer(node.input[1])
         if weights is None:
             raise refuse(node, "its weight is not a constant", "export the network in evaluation mode")
-        rows = np.rint(weights.T).astype(np.int64)
-        self._match(node, layer, rows)
+        rows = self._match(node, layer, np.rint(weights.T).astype(np.int64))
+        weight_type = layer.weight_type
+        if rows.min() < weight_type.min or rows.max() > weight_type.max:  # negated rows may need a bit more
+            held = IntType.holding(int(rows.min()), int(rows.max()))
+            weight_type = held if held.bits <= MAX_BITS else weight_type
+            if weight_type is not held:
+                raise refuse(
+                    node, f"a negative factor negates its weights, {held.name} is wider than {MAX_BITS} bits",
+                    "use a narrow-range weight quantizer",
+                )  # fmt: skip
         window, self.window = self.window, None
-        positions = window.positions if window else ()
-        self.layer_name = self.number("conv" if window else "fc")
+        positions = window.positions if window else self.shape[:2] if layer.weights.ndim == 4 else ()
+        self.layer_name = self.number("conv" if layer.weights.ndim == 4 else "fc")
         bias, shift = np.zeros(len(rows), dtype=np.int64), 0
         if layer.stairs is None:
             bias, shift, self.out.logit_scale = scores(layer)
         self.out.plans.append(
             MatVecPlan(
-                self.layer_name, positions, rows, layer.weight_type, self.dtype, bias, shift,
+                self.layer_name, positions, rows, weight_type, self.dtype, bias, shift,
                 window.shape[2] if window else 0,
             )
         )  # fmt: skip
         self.out.tensors[self.layer_name] = node.output[0]
         self.shape = (*positions, len(rows))
 
-    def _match(self, node: onnx.NodeProto, layer: Layer, rows: np.ndarray) -> None:
-        """Finn may negate a channel whose scale is negative, nothing else; learns each channel's sign and range."""
+    def _match(self, node: onnx.NodeProto, layer: Layer, rows: np.ndarray) -> np.ndarray:
+        """Finn may negate a channel whose scale is negative, nothing else; learns each channel's sign and range.
+
+        Returns the rows, int64 (M, K), in the order of our stream.
+        """
         expected = layer.rows
-        if layer.weights.ndim == 2 and len(self.shape) == 3:  # flattened NCHW there, NHWC here
-            height, width, channels = self.shape
-            expected = expected.reshape(-1, channels, height, width).transpose(0, 2, 3, 1).reshape(len(expected), -1)
+        if layer.weights.ndim == 2 and len(self.shape) == 3:  # flattened NCHW in the export, NHWC here
+            expected = self._channels_last(expected)
+            if not self.flat_channels_last:
+                rows = self._channels_last(rows)
         if rows.shape != expected.shape:
             raise FlowError(f"{node.name}: expected weights {expected.shape}, finn gives {rows.shape}")
         self.ranges, self.signs = [], []
@@ -120,12 +136,28 @@ class _Lowering:
                 sign = 1
             self.signs.append(sign)
             self.ranges.append(reach(theirs, self.dtype))
+        return rows
+
+    def _channels_last(self, rows: np.ndarray) -> np.ndarray:
+        height, width, channels = self.shape
+        if rows.shape[1] != channels * height * width:
+            return rows
+        return rows.reshape(-1, channels, height, width).transpose(0, 2, 3, 1).reshape(len(rows), -1)
+
+    def transpose(self, node: onnx.NodeProto) -> None:
+        self.channels_last = list(self.attributes(node)["perm"]) == [0, 2, 3, 1]
+
+    def flatten(self, node: onnx.NodeProto) -> None:
+        self.flat_channels_last = self.channels_last
 
     def thresholding(self, node: onnx.NodeProto) -> None:
         layer = self.layers[self.index]
         if layer.stairs is None:
             raise refuse(node, "an activation behind the last layer", "remove it")
-        table = layer_thresholds(layer.stairs, self.signs, self.ranges)
+        try:
+            table = layer_thresholds(layer.stairs, self.signs, self.ranges)
+        except FlowError as error:
+            raise refuse(node, str(error), "use rising activations, with no negative factor behind a Relu") from error
         name = self.layer_name.replace("conv", "act_conv").replace("fc", "act_fc")
         theirs = np.broadcast_to(self.model.get_initializer(node.input[1]), table.shape)
         low, high = (np.array(side)[:, None] for side in zip(*self.ranges, strict=True))
@@ -146,8 +178,11 @@ class _Lowering:
             "ConvolutionInputGenerator": self.sliding_window,
             "MVAU": self.matrix_unit,
             "Thresholding": self.thresholding,
+            "Transpose": self.transpose,
+            "Flatten": self.flatten,
+            "Reshape": self.flatten,
         }
-        ignored = ("Transpose", "Flatten", "Reshape", "Pool", "Squeeze")
+        ignored = ("Pool", "Squeeze")
         for node in self.model.graph.node:
             if node.op_type in handlers:
                 handlers[node.op_type](node)

@@ -47,7 +47,8 @@ class MatVecPlan:
     bias: np.ndarray
     shift: int
     window_channels: int
-    """Channels of the window in front of it, 0 for a fully connected layer: SIMD must divide them."""
+    """Channels of the window in front of it: SIMD must divide them. 0 where there is none: a fully connected layer, or
+    a 1x1 convolution."""
 
 
 @dataclass(frozen=True)

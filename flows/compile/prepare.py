@@ -11,6 +11,7 @@ from qonnx.util.cleanup import cleanup_model
 
 from flows.compile.affine_past_pool import MoveAffinePastMaxPool
 from flows.compile.full_rank import GiveConstantsFullRank
+from flows.compile.positive_factors import MakeFactorsPositive
 from hw.inttype import IntType
 
 
@@ -19,6 +20,6 @@ def prepare(path: Path, input_type: IntType) -> ModelWrapper:
     model = ModelWrapper(str(path))
     model.set_tensor_datatype(model.graph.input[0].name, DataType[input_type.name])
     model = cleanup_model(model)
-    for step in (ConvertQONNXtoFINN(), GiveConstantsFullRank(), MoveAffinePastMaxPool()):
+    for step in (ConvertQONNXtoFINN(), GiveConstantsFullRank(), MakeFactorsPositive(), MoveAffinePastMaxPool()):
         model = model.transform(step)
     return model

@@ -11,6 +11,7 @@ from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.lower_convs_to_matmul import LowerConvsToMatMul
 
 from flows.compile.flatten_order import AbsorbTransposeIntoWeights
+from flows.compile.one_channel import ForgetDepthwise
 
 
 def streamline(model: ModelWrapper) -> ModelWrapper:
@@ -18,6 +19,7 @@ def streamline(model: ModelWrapper) -> ModelWrapper:
     steps = [
         Streamline(),
         LowerConvsToMatMul(),
+        ForgetDepthwise(),
         MakeMaxPoolNHWC(),
         AbsorbTransposeIntoMultiThreshold(),
         MakeMaxPoolNHWC(),

@@ -152,12 +152,12 @@ def _why(stage: Stage, run: Path, record: Record | None, wanted: Record, again: 
 
 def _explained(error: OSError, run: Path) -> Exception:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        free = shutil.disk_usage(run).free >> 20 if run.exists() else 0
+        free = shutil.disk_usage(run).free >> 20 if os.path.isdir(run) else 0
         return FlowError(
             f"{error.filename or run}: the disk is full ({free} MiB free); free some space and give the same "
             "command again, it goes on where it stopped"
         )
-    if not run.is_dir() or str(error.filename or "").startswith(str(run)):
+    if not os.path.isdir(run) or str(error.filename or "").startswith(str(run)):
         where = error.filename or run
         return FlowError(f"{where}: expected to be able to write here, got: {error.strerror}; choose another --out")
     return error

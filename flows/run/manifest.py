@@ -6,7 +6,7 @@ import dataclasses
 import json
 import os
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from flows.errors import FlowError
 from flows.run import digest
@@ -51,11 +51,21 @@ def read(run: Path) -> dict[str, Record]:
         manifest = json.loads(path.read_text())
         if manifest["format"] != FORMAT:
             raise FlowError(f"{path}: expected format {FORMAT}, got {manifest['format']}; delete {run} to start anew")
-        return {stage: Record(**record) for stage, record in manifest["stages"].items()}
+        return {stage: _record(record) for stage, record in manifest["stages"].items()}
     except FileNotFoundError:
         return {}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise FlowError(f"{path}: expected a manifest, got {error!r}; delete it to run every stage again") from error
+
+
+def _record(values: dict[str, object]) -> Record:
+    for name in ("inputs", "tools", "outputs"):
+        if not isinstance(values[name], dict) or not all(isinstance(item, str) for item in values[name].values()):
+            raise TypeError(f"{name}: {values[name]!r}")
+    for name in values["outputs"]:
+        if not str(PurePosixPath(name)) == name or name.startswith("/") or ".." in PurePosixPath(name).parts[1:]:
+            raise ValueError(f"output {name!r}")
+    return Record(**values)
 
 
 def write(run: Path, records: dict[str, Record], command: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -9,6 +10,8 @@ from pathlib import Path
 
 from flows.environment import cxx, for_tools
 from flows.errors import FlowError
+
+FULL_BYTES = 1 << 20  # a linker says only that it failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,8 @@ def run_tool(command: list[str], folder: Path, tools: Toolchain, what: str) -> N
     environment = for_tools(VERILATOR_ROOT=tools.verilator_root)
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
+        if "No space left on device" in done.stderr + done.stdout or shutil.disk_usage(folder)[2] < FULL_BYTES:
+            raise FlowError(f"{folder}: the disk is full, {what} could not write; free some space and run again")
         lines = [line.strip() for line in (done.stderr + done.stdout).splitlines() if line.strip()]
         first = next((line for line in lines if "rror" in line or "%Warning" in line), "".join(lines[:1]))
         raise FlowError(f"{what} refused the circuit (exit status {done.returncode}): {first or 'no message'}")

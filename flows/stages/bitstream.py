@@ -6,13 +6,15 @@ import shutil
 
 from flows.config import Config
 from flows.run.stage import Context, Stage
-from hw.boards import board
+from hw.boards import board, pll
 
 KEPT = ("*.bit", "*.log", "timing.json")
 
 
 def check(config: Config) -> None:
-    board.load(config.board.name)
+    chosen = board.load(config.board.name)
+    if config.compile.clock_mhz != chosen.oscillator_mhz:
+        pll.solve(chosen.oscillator_mhz, config.compile.clock_mhz)
 
 
 def run(context: Context) -> None:

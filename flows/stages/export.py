@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from flows.errors import FlowError
 from flows.run.stage import Context, Stage
 from flows.stages.files import read_arrays
 from flows.stages.networks import load_deployed
@@ -15,6 +16,11 @@ def run(context: Context) -> None:
     deployed = load_deployed(context, "defended")
     (test,) = read_arrays(context.input("data", "test.npz"), "x")
     (adversarial,) = read_arrays(context.input("attack", "adversarial.npz"), "images")
+    if adversarial.dtype != test.dtype or adversarial.shape[1:] != test.shape[1:]:
+        raise FlowError(
+            f"adversarial.npz: expected images as in test.npz, {test.dtype} {test.shape[1:]}, got {adversarial.dtype} "
+            f"{adversarial.shape[1:]}; run again with --from attack"
+        )
     context.progress(0, "tracing the network")
     export(deployed, test.shape[1:], context.folder, np.concatenate([test, adversarial]))
 

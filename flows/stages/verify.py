@@ -21,13 +21,17 @@ def run(context: Context) -> None:
 
     codes, scores = read_arrays(context.input("export", "vectors.npz"), "codes", "scores")
     (adversarial,) = read_arrays(context.input("attack", "adversarial.npz"), "images")
+    require_scores(codes, scores)
+    record = read_json(context.input("compile", "compile.json"))
+    if missing := [key for key in ("activations", "finn_tensors", "logit_scale") if key not in record]:
+        raise FlowError(f"compile.json: expected {', '.join(missing)}, got none; run again with --from compile")
     evidence = Evidence(
         images=codes,
         adversarial=len(adversarial),
         brevitas=scores,
         model=context.input("export", "model.onnx"),
         finn=context.input("compile", "finn.onnx"),
-        record=read_json(context.input("compile", "compile.json")),
+        record=record,
         dataflow=Dataflow.load(context.inputs["compile"]),
         library=context.input("circuit", "library.so"),
     )
@@ -37,6 +41,15 @@ def run(context: Context) -> None:
     write_json(context.work / "verify.json", record)
     require_equal(record, context.work / "verify.json")
     write_json(context.folder / "verify.json", record)
+
+
+def require_scores(codes: np.ndarray, scores: np.ndarray) -> None:
+    """Raises FlowError unless there is a row of integer scores for every image."""
+    if scores.ndim != 2 or scores.dtype.kind not in "iu" or len(scores) != len(codes):
+        raise FlowError(
+            f"vectors.npz: expected integer scores ({len(codes)}, classes), one row per image, got {scores.dtype} "
+            f"{scores.shape}; run again with --from export"
+        )
 
 
 def clean_accuracy(evidence: Evidence, labels: np.ndarray) -> dict[str, object]:

@@ -140,14 +140,15 @@ class _Ladder:
         )
         inside = self.session.intermediates(self.codes(chosen[suspects]))
         divergence, excused = None, []
-        for i in np.flatnonzero(differing_images(golden[suspects], scores if got is None else got[suspects])):
+        seen = scores if got is None else got[suspects]
+        for i in np.flatnonzero(differing_images(golden[suspects], seen)):
             same_float = got is None or np.array_equal(got[suspects[i]], scores[i])
             cases = excuse(i, reference, inside, self.layers, self.signs) if same_float else None
             if cases:
                 excused += [case | {"image": int(suspects[i])} for case in cases]
                 continue
             wrong[suspects[i]] = True
-            divergence = divergence or self._first(i, int(suspects[i]), golden[suspects], scores, inside, reference)
+            divergence = divergence or self._first(i, int(suspects[i]), golden[suspects], seen, inside, reference)
         if got is None:  # codes inside must agree as well, even where the scores happen to
             for name, values in reference.items():
                 ours = inside[name].reshape(values.shape)
@@ -166,8 +167,7 @@ class _Ladder:
             found = locate(name, inside[name][i : i + 1].reshape(1, *values.shape[1:]), values[i : i + 1])
             if found:
                 return found | {"image": image}
-        found = locate("scores", golden[i : i + 1], scores[i : i + 1])
-        return (found or {"operator": "scores", "channel": 0, "pixel": [], "expected": 0, "got": 0}) | {"image": image}
+        return locate("scores", golden[i : i + 1], scores[i : i + 1]) | {"image": image}
 
     def _golden(self, chosen: np.ndarray) -> tuple:
         """onnxruntime against the operators' own numpy models, every intermediate value."""

@@ -74,6 +74,35 @@ def test_what_a_user_can_mend_is_one_line(fakes: Path, words: tuple[str, ...], t
     assert result.stderr == f"holdfast: {text}\n"
 
 
+def test_from_a_stage_that_does_not_run(fakes: Path) -> None:
+    result = call("run", "digits", "--until", "double", "--from", "total")
+    assert result.stderr == (
+        "holdfast: --from total: expected a stage that this command runs, one of numbers, double\n"
+    )
+    assert result.exit_code == 1 and not (fakes / "runs").exists()
+
+
+def test_a_fault_of_ours_is_one_line_too(fakes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(context: object) -> None:
+        raise KeyError("odd")
+
+    monkeypatch.setattr(cli, "STAGES", stages(broken))
+    result = call("run", "digits")
+    assert result.exit_code == 70
+    last = result.stderr.splitlines()[-1]
+    assert last == "holdfast: unexpected KeyError: 'odd'; please report it with what --debug prints"
+    assert type(call("run", "digits", "--debug").exception) is KeyError
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(fakes: Path) -> None:
+    (fakes / "file").write_text("")
+    result = call("data", "fetch", "mnist", "--to", "file")
+    assert result.exit_code == 1
+    assert result.stderr == (
+        "holdfast: file/mnist: expected to be able to read and write it, got: Not a directory; name another\n"
+    )
+
+
 def test_debug_shows_the_traceback(fakes: Path) -> None:
     result = call("run", "digit", "--debug")
     assert type(result.exception).__name__ == "FlowError"

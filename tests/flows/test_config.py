@@ -117,6 +117,26 @@ def test_bad_files(tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_text("seed = = 1")
     with pytest.raises(FlowError, match="bad.toml: expected TOML, got Invalid value"):
         load_toml(tmp_path / "bad.toml")
+    (tmp_path / "bad.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(FlowError, match="bad.toml: expected TOML, got 'utf-8' codec"):
+        load_toml(tmp_path / "bad.toml")
+    (tmp_path / "bad.toml").write_text("name = 'x'")
+    with pytest.raises(FlowError, match="bad.toml: seed: missing; a configuration is complete, start from a preset$"):
+        load_toml(tmp_path / "bad.toml")
+    (tmp_path / "bad.toml").write_text(dump_toml(load_preset("digits")).replace("weight_bits = 4", "weight_bits = 9"))
+    with pytest.raises(ModelError, match="bad.toml: quant.weight_bits: expected 1 to 8 bits, got 9"):
+        load_toml(tmp_path / "bad.toml")
+
+
+@pytest.mark.parametrize("setting", ["seed=-1", "seed=4294967296", "board.seed=-1", "board.seed=2147483648"])
+def test_seeds_that_some_tool_refuses(setting: str) -> None:
+    with pytest.raises(FlowError, match=f"^{setting.partition('=')[0]}: expected 0 to [0-9]+, got "):
+        override(load_preset("digits"), [setting])
+
+
+def test_a_number_too_long_to_read_is_text() -> None:
+    with pytest.raises(FlowError, match="^train.epochs: expected a whole number, got text"):
+        override(load_preset("digits"), [f"train.epochs={'9' * 5000}"])
 
 
 def test_the_model_part() -> None:

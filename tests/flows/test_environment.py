@@ -35,3 +35,9 @@ def test_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_tools_see_what_is_added(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("A", "1")
     assert environment.for_tools(B=Path("x")).items() >= {"A": "1", "B": "x"}.items()
+
+
+def test_a_compiler_that_no_shell_could_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", '"g++')
+    with pytest.raises(FlowError, match="^CXX: expected a command such as .*: No closing quotation; mend it$"):
+        environment.cxx()

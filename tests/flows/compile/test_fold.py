@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.compile.fold import choose, divisors, target_cycles
+from flows.compile.fold import choose, divisors, fold, target_cycles
 from flows.compile.plan import MatVecPlan
+from flows.config import CompileConfig
 from flows.errors import FlowError
 from hw.inttype import IntType
 
@@ -41,3 +42,15 @@ def test_simd_of_a_convolution_divides_its_channels() -> None:
 def test_a_target_below_one_cycle_is_refused() -> None:
     with pytest.raises(FlowError, match="leave less than one cycle a frame"):
         target_cycles(30_000_000, 25.0)
+
+
+@pytest.mark.parametrize(("depth", "fifos"), [(0, []), (2, ["fifo"])])
+def test_fifo_depth_zero_means_none(depth: int, fifos: list[str]) -> None:
+    kinds = ["width_converter", *fifos, "matvec"]
+    dataflow, _ = fold("net", [plan(4, 6, 1)], 1, CompileConfig(1000, 25.0, depth).fifo_depth)
+    assert [op.kind for op in dataflow.ops][: len(kinds)] == kinds
+
+
+def test_a_fifo_of_one_beat_is_refused() -> None:
+    with pytest.raises(FlowError, match="compile.fifo_depth: expected 2 or more, got 1"):
+        CompileConfig(1000, 25.0, 1)

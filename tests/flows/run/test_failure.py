@@ -119,6 +119,30 @@ def test_a_damaged_manifest_is_named(tmp_path: Path, config: Config) -> None:
         go(tmp_path, config)
 
 
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"outputs": 3},
+        {"outputs": {"a": 1}},
+        {"outputs": {"/etc/hostname": "0"}},
+        {"outputs": {"a/../../b": "0"}},
+        {"inputs": []},
+        {"surprise": 1},
+    ],
+)
+def test_a_hostile_manifest_is_refused(tmp_path: Path, config: Config, record: dict[str, object]) -> None:
+    go(tmp_path, config)
+    path = tmp_path / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["stages"]["numbers"] |= record
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(FlowError, match="manifest.json: expected a manifest, got .*; delete it to run every stage again"):
+        go(tmp_path, config)
+    path.write_text("[" * 100_000)
+    with pytest.raises(FlowError, match="manifest.json: expected a manifest, got RecursionError"):
+        go(tmp_path, config)
+
+
 def test_a_full_disk_is_said_plainly(tmp_path: Path, config: Config) -> None:
     def double(context: Context) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", str(context.folder / "double.txt"))
@@ -132,6 +156,11 @@ def test_a_run_directory_that_is_a_file_is_refused(tmp_path: Path, config: Confi
     (tmp_path / "run").write_text("")
     with pytest.raises(FlowError, match="run: expected to be able to write here, got: .*; choose another --out$"):
         go(tmp_path / "run", config)
+
+
+def test_a_run_directory_with_an_impossible_name_is_refused(tmp_path: Path, config: Config) -> None:
+    with pytest.raises(FlowError, match="expected to be able to write here, got: File name too long; choose another"):
+        go(tmp_path / ("a" * 300), config)
 
 
 def test_two_runs_in_one_directory_are_refused(tmp_path: Path, config: Config) -> None:

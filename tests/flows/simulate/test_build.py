@@ -9,7 +9,7 @@ import pytest
 
 from flows.errors import FlowError
 from flows.simulate import Simulator, build
-from flows.simulate.toolchain import find_toolchain
+from flows.simulate.toolchain import find_toolchain, run_tool
 from hw.dataflow import Dataflow
 from hw.inttype import IntType
 from hw.ops.fifo.fifo import Fifo
@@ -68,6 +68,25 @@ def test_a_damaged_library_is_built_again(tmp_path, compilations):
     (tmp_path / "library.json").write_text("{")
     build(buffer(2), tmp_path)
     assert len(compilations) == 3
+
+
+@pytest.mark.sim
+def test_equal_circuits_give_equal_libraries(tmp_path):
+    one, two = (build(buffer(2), tmp_path / name).read_bytes() for name in ("one", "two"))
+    assert one == two
+
+
+def test_a_full_disk_is_no_fault_of_the_circuit(tmp_path, monkeypatch):
+    tools = find_toolchain()
+    refuse = ["sh", "-c", "echo 'error: final link failed: No space left on device' >&2; exit 1"]
+    with pytest.raises(FlowError, match="the disk is full, the C.. linker could not write; free some space"):
+        run_tool(refuse, tmp_path, tools, "the C++ linker")
+    silent = ["sh", "-c", "echo 'collect2: error: ld returned 1 exit status' >&2; exit 1"]
+    with pytest.raises(FlowError, match="the C.. linker refused the circuit .exit status 1.: collect2: error"):
+        run_tool(silent, tmp_path, tools, "the C++ linker")
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: (1, 1, 4096))
+    with pytest.raises(FlowError, match="the disk is full"):
+        run_tool(silent, tmp_path, tools, "the C++ linker")
 
 
 @pytest.mark.sim

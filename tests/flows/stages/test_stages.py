@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from brevitas_models.config import Activation
 from flows.config import load_preset, override
 from flows.errors import FlowError
+from flows.stages import STAGES
 from flows.stages.attack import title
 from flows.stages.files import read_arrays, read_json
 from flows.stages.networks import recipes
-from flows.stages.verify import require_equal
+from flows.stages.verify import require_equal, require_scores
+from hw.errors import HardwareError
 
 
 def test_the_twins_differ_from_the_defended_network_in_what_they_are_for() -> None:
@@ -55,3 +59,33 @@ def test_unreadable_files_are_named(tmp_path: Path) -> None:
     (tmp_path / "a.npz").write_bytes(b"PK")
     with pytest.raises(FlowError, match="a.npz: expected arrays x, got "):
         read_arrays(tmp_path / "a.npz", "x")
+
+
+def test_damaged_and_hostile_arrays_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    np.savez_compressed(path, x=np.random.default_rng(0).integers(0, 4, 4000))
+    good = path.read_bytes()
+    for place in range(60, len(good) - 100, 11):
+        path.write_bytes(good[:place] + bytes([good[place] ^ 0x55]) + good[place + 1 :])
+        with contextlib.suppress(FlowError):
+            read_arrays(path, "x")
+    np.savez(path, x=np.array([{}], dtype=object))
+    with pytest.raises(FlowError, match="a.npz: expected arrays x, got ValueError.'Object arrays"):
+        read_arrays(path, "x")
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    with pytest.raises(FlowError, match="deep.json: expected a JSON object, got maximum recursion depth"):
+        read_json(tmp_path / "deep.json")
+
+
+def test_a_clock_that_the_board_cannot_make_is_refused_before_training() -> None:
+    check = next(stage.check for stage in STAGES if stage.name == "bitstream")
+    check(load_preset("digits"))
+    with pytest.raises(HardwareError, match="^no clock of 900.0 MHz can be made from 25.0 MHz; the nearest is"):
+        check(override(load_preset("digits"), ["compile.clock_mhz=900"]))
+
+
+@pytest.mark.parametrize("scores", [np.zeros((5, 10), np.int64), np.zeros((9, 10)), np.zeros(9, np.int64)])
+def test_scores_that_are_not_one_row_per_image_are_refused(scores: np.ndarray) -> None:
+    require_scores(np.zeros((9, 1, 2, 2), np.uint8), np.zeros((9, 10), np.int64))
+    with pytest.raises(FlowError, match="^vectors.npz: expected integer scores .9, classes., .* --from export$"):
+        require_scores(np.zeros((9, 1, 2, 2), np.uint8), scores)

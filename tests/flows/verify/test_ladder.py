@@ -65,6 +65,19 @@ def test_a_threshold_off_by_one_is_counted_and_named(evidence: Evidence, tmp_pat
     assert found["rtl"]["mismatches"] == 0, "the circuit computes what its own dataflow says"
 
 
+@pytest.mark.sim
+def test_a_score_that_the_trained_network_never_gave_is_named(evidence: Evidence, tmp_path: Path) -> None:
+    scores = evidence.brevitas.copy()
+    scores[5, 2] += 7
+    rung = rungs(replace(evidence, brevitas=scores), tmp_path)["brevitas"]
+    expected = int(evidence.brevitas[5, 2])
+    assert rung["mismatches"] == 1
+    assert rung["first_divergence"] == {
+        **{"image": 5, "operator": "scores", "channel": 2, "pixel": []},
+        **{"expected": expected, "got": expected + 7, "against": "golden"},
+    }
+
+
 def test_select_takes_half_adversarial_images() -> None:
     assert list(select(10, 4, 0)) == list(range(10))
     assert list(select(10, 4, 4)) == [0, 1, 6, 7]

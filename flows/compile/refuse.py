@@ -1,0 +1,35 @@
+"""The one error for what cannot become hardware, and the checks of a node's own numbers that raise it."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+
+from flows.errors import FlowError
+
+MAX_BITS = 8
+
+
+def refuse(node: onnx.NodeProto, reason: str, remedy: str) -> FlowError:
+    """The error for a node that cannot become hardware."""
+    return FlowError(f"layer {node.name or node.output[0]!r} ({node.op_type}) is not supported: {reason}; {remedy}")
+
+
+def finite(node: onnx.NodeProto, values: np.ndarray, what: str) -> np.ndarray:
+    """`values`, if none is NaN or infinite."""
+    if not np.all(np.isfinite(values)):
+        raise refuse(node, f"its {what}: expected finite numbers", "train again: a scale or a batch norm has diverged")
+    return values
+
+
+def whole_bits(node: onnx.NodeProto, values: np.ndarray) -> int:
+    """A bit width, 1 to 8."""
+    bits = float(values.reshape(-1)[0]) if values.size == 1 else 0.0
+    if not (1 <= bits <= MAX_BITS and bits == int(bits)):
+        raise refuse(node, f"{bits:g} bits", f"use a whole number from 1 to at most {MAX_BITS} bits")
+    return int(bits)
+
+
+def positive(node: onnx.NodeProto, scale: np.ndarray) -> None:
+    if np.any(scale <= 0):
+        raise refuse(node, f"scale {float(scale.min())}", "scales must be positive")

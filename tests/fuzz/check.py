@@ -1,0 +1,110 @@
+"""One case through every engine: whatever differs is a `Disagreement`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+from tests.fuzz.networks import Case, images
+
+from flows.compile.compiler import compile_model
+from flows.compile.finn_graph import run_finn_graph
+from flows.compile.layers import read_layers
+from flows.golden.session import GoldenSession
+from flows.simulate import Simulator, build
+from flows.verify.reference import excuse, run_reference
+from hw.dataflow import Dataflow
+
+RANDOM_IMAGES = 4
+WARM_FRAMES, TIMED_FRAMES = 6, 6
+
+
+class Disagreement(AssertionError):
+    """Two engines gave different integers, or the circuit another number of cycles."""
+
+
+def equal(what: str, expected: np.ndarray, got: np.ndarray) -> None:
+    if not np.array_equal(expected, got.reshape(expected.shape)):
+        place = tuple(int(i) for i in np.argwhere(expected != got.reshape(expected.shape))[0])
+        raise Disagreement(f"{what}: at {place} expected {expected[place]}, got {got.reshape(expected.shape)[place]}")
+
+
+def check(case: Case, folder: Path, *, circuit: bool = True) -> str:
+    """Compiles and compares; a summary in words. `circuit`: also in Verilator, without and with stalls.
+
+    Raises Disagreement; what the chain itself raises comes through.
+    """
+    dataflow = compile_model(case.model, folder, case.config)
+    record = json.loads((folder / "compile.json").read_text())
+    pictures = images(case, RANDOM_IMAGES)
+    codes = pictures.transpose(0, 2, 3, 1).reshape(len(pictures), *dataflow.input.shape).astype(np.int64)
+    trace = {op.name: values for op, values in dataflow.trace(codes)}
+    golden = dataflow.golden(codes)
+    for name, values in GoldenSession(dataflow).intermediates(codes).items():
+        equal(f"onnxruntime {name}", trace[name], values)
+    loaded = Dataflow.load(folder)
+    if loaded != dataflow:
+        raise Disagreement("the loaded dataflow is not the saved one")
+    equal("loaded", golden, loaded.golden(codes))
+    excused = _reference(case, dataflow, record, pictures, trace)
+    _finn(folder, dataflow, record, pictures, trace)
+    words = [f"{len(dataflow.ops)} ops", f"{excused} excused"]
+    if circuit:
+        words.append(_circuit(dataflow, folder, codes, golden))
+    return ", ".join(words)
+
+
+def _reference(case: Case, dataflow: Dataflow, record: dict, pictures: np.ndarray, trace: dict) -> int:
+    """The qonnx executor: exact networks must agree; in others, every differing image must be excused by proof."""
+    scores, activations = run_reference(case.model, pictures, record)
+    ours = dataflow.result(trace[dataflow.ops[-1].name]).scores
+    layers = read_layers(case.model, dataflow.input.dtype)
+    by_name = {name: layer for name, layer in zip(_activations(dataflow), layers, strict=False) if layer.stairs}
+    signs = {name: np.array(about["signs"]) for name, about in record["activations"].items()}
+    if list(by_name) != list(activations):
+        raise Disagreement(f"expected the activations {list(by_name)}, got {list(activations)}")
+    excused = 0
+    for i in range(len(pictures)):
+        inside = all(np.array_equal(trace[n][i].reshape(-1), v[i].reshape(-1)) for n, v in activations.items())
+        if inside and np.array_equal(scores[i], ours[i]):
+            continue
+        if case.exact:
+            for name, values in activations.items():
+                equal(f"qonnx {name}, image {i}", values[i], trace[name][i])
+            equal(f"qonnx scores, image {i}", scores[i], ours[i])
+        if not excuse(i, activations, trace, by_name, signs):
+            raise Disagreement(f"image {i}: qonnx gives {scores[i]}, golden {ours[i]}, and nothing excuses it")
+        excused += 1
+    return excused
+
+
+def _activations(dataflow: Dataflow) -> list[str]:
+    return [f"act_{op.name}" for op in dataflow.ops if op.kind == "matvec"]
+
+
+def _finn(folder: Path, dataflow: Dataflow, record: dict, pictures: np.ndarray, trace: dict) -> None:
+    last = [op for op in dataflow.ops if op.kind == "matvec"][-1]
+    for name, values in run_finn_graph(folder / "finn.onnx", pictures, record["finn_tensors"]).items():
+        got = (values << last.shift) + np.asarray(last.bias) if name == last.name else values
+        equal(f"finn {name}", trace[name], got)
+
+
+def _circuit(dataflow: Dataflow, folder: Path, codes: np.ndarray, golden: np.ndarray) -> str:
+    """Without stalls, timed over frames in steady state; then with stalls on either side and on both."""
+    with Simulator(dataflow, build(dataflow, folder)) as simulator:
+        order = np.arange(WARM_FRAMES + TIMED_FRAMES + 1) % len(codes)
+        result = simulator.run(codes[order])
+        equal("rtl", golden[order], result.outputs)
+        for seed, (stall_in, stall_out) in enumerate([(0.3, 0.3), (0.8, 0.0), (0.0, 0.8)]):
+            stalled = simulator.run(codes, stall_in=stall_in, stall_out=stall_out, seed=seed)
+            equal(f"rtl with stalls {stall_in}, {stall_out}", golden, stalled.outputs)
+    ends = result.frame_cycles
+    measured = (ends[-1] - ends[-1 - TIMED_FRAMES]) / TIMED_FRAMES
+    bound = dataflow.cycles_per_frame_bound
+    # a border between two matrix units stops the first one: there the bound is one, elsewhere it is the interval
+    kinds = [op.kind for op in dataflow.ops]
+    inner_border = "pad" in kinds[kinds.index("matvec") :]
+    if measured < bound or measured > bound * (1.5 if inner_border else 1):
+        raise Disagreement(f"expected {bound} cycles a frame, measured {measured}: {np.diff(ends).tolist()}")
+    return f"{measured:g} of {bound} cycles"

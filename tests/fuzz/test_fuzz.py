@@ -1,0 +1,39 @@
+"""Fixed random networks through QONNX, finn, golden, onnxruntime and the circuit; `python -m tests.fuzz` draws more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.fuzz.check import Disagreement, check, equal
+from tests.fuzz.networks import draw, images
+
+SEEDS = (3, 8, 13, 14, 113, 1012)
+MORE = range(5000, 5030)
+
+
+@pytest.mark.sim
+@pytest.mark.parametrize("seed", SEEDS)
+def test_every_engine_gives_the_same_integers(seed: int, tmp_path: Path) -> None:
+    assert "of" in check(draw(seed, tmp_path), tmp_path)
+
+
+@pytest.mark.sim
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", MORE)
+def test_more_networks(seed: int, tmp_path: Path) -> None:
+    check(draw(seed, tmp_path), tmp_path)
+
+
+def test_a_seed_is_a_network(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / name).mkdir()
+    first, again = (draw(7, tmp_path / name) for name in "ab")
+    assert first.model.read_bytes() == again.model.read_bytes() and first.text == again.text
+    assert np.array_equal(images(first, 2), images(again, 2))
+
+
+def test_a_wrong_integer_is_told() -> None:
+    with pytest.raises(Disagreement, match=r"here: at \(0, 1\) expected 2, got 3"):
+        equal("here", np.array([[1, 2]]), np.array([[1, 3]]))
