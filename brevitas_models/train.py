@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from brevitas_models.config import ModelConfig, TrainConfig
 from brevitas_models.augment import shift
+from brevitas_models.config import ModelConfig, TrainConfig
 from brevitas_models.data.split import Split
 from brevitas_models.defences import adversarial, lipschitz
 from brevitas_models.errors import ModelError
@@ -103,9 +103,7 @@ def _epoch(
     return {"loss": loss_sum / count, "penalty": penalty_sum / count, "train_accuracy": right / count}
 
 
-def train(
-    config: ModelConfig, split: Split, folder: Path, progress: Progress = lambda epoch, metrics: None
-) -> Network:
+def train(config: ModelConfig, split: Split, folder: Path, progress: Progress = lambda epoch, metrics: None) -> Network:
     """Trains a network and returns it in eval mode.
 
     Weights, order of pictures, shifts and attacks all follow from `config.seed`: on one machine, with one number of

@@ -179,7 +179,9 @@ def presets() -> None:
 def publish(
     run: Annotated[Path, typer.Argument(help="A finished run directory.")],
     results: Annotated[Path, typer.Option("--to", metavar="DIR", help="Where results are kept.")] = Path("results"),
-    readme: Annotated[Path, typer.Option(metavar="FILE", help="The page whose table is made anew.")] = Path("README.md"),
+    readme: Annotated[Path, typer.Option(metavar="FILE", help="The page whose table is made anew.")] = Path(
+        "README.md"
+    ),
     debug: Debug = False,
 ) -> None:
     """Keep a run's headline numbers as results/<name>.json and make the README's table from all of them."""

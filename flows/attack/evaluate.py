@@ -166,9 +166,7 @@ class _Evaluation:
 
     def _pgd(self, backward: str, loss: str = "cross_entropy") -> Pgd:
         config = self._config
-        return Pgd(
-            steps=config.pgd_steps, restarts=config.pgd_restarts, backward=backward, loss=loss, seed=self._seed
-        )
+        return Pgd(steps=config.pgd_steps, restarts=config.pgd_restarts, backward=backward, loss=loss, seed=self._seed)
 
     def _attack(self, attack: Fgsm | Pgd | Square | Transfer | Uniform, images: int | None = None) -> AdversarialBatch:
         self._say(f"{attack.name} {getattr(attack, 'backward', '')}".strip())

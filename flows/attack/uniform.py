@@ -31,6 +31,4 @@ class Uniform:
             candidates[alive] = np.clip(x[alive] + noise[alive], low[alive], high[alive])
             fooled[alive] = labels(target, candidates[alive]) != y[alive]
             queries[alive] += 1
-        return finish(
-            self.name, target, x, y, candidates, fooled, queries, epsilon, self.seed, {"draws": self.draws}
-        )
+        return finish(self.name, target, x, y, candidates, fooled, queries, epsilon, self.seed, {"draws": self.draws})

@@ -90,9 +90,7 @@ def input_shape(path: Path) -> tuple[int, int, int]:
     return dims[2], dims[3], dims[1]
 
 
-def _record(
-    path: Path, layers: list[Layer], lowered: Lowered, cycles: int, config: CompileConfig
-) -> dict[str, object]:
+def _record(path: Path, layers: list[Layer], lowered: Lowered, cycles: int, config: CompileConfig) -> dict[str, object]:
     units = [plan.name for plan in lowered.plans if isinstance(plan, MatVecPlan)]
     return {
         "source": path.name,

@@ -54,7 +54,9 @@ def target_cycles(target_fps: int, clock_mhz: float) -> int:
     """Cycles that a frame may take. Raises FlowError below one cycle."""
     cycles = int(clock_mhz * 1e6 / target_fps)
     if cycles < 1:
-        raise FlowError(f"compile.target_fps: {target_fps} frames/s at {clock_mhz} MHz leave less than one cycle a frame")
+        raise FlowError(
+            f"compile.target_fps: {target_fps} frames/s at {clock_mhz} MHz leave less than one cycle a frame"
+        )
     return cycles
 
 
@@ -122,7 +124,13 @@ def fold(name: str, plans: list[Plan], cycles: int, fifo_depth: int) -> tuple[Da
             stream = build.ops[-1].output
             build.add(
                 op_class("threshold")(
-                    plan.name, stream.shape, stream.dtype, plan.thresholds, plan.output_type, stream.parallel, plan.start
+                    plan.name,
+                    stream.shape,
+                    stream.dtype,
+                    plan.thresholds,
+                    plan.output_type,
+                    stream.parallel,
+                    plan.start,
                 )
             )
         elif isinstance(plan, PoolPlan):

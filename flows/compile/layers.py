@@ -119,7 +119,19 @@ class _Reader:
 
 SHAPE_ONLY = ("Flatten", "Reshape", "Identity")
 LINEAR = ("Conv", "MatMul", "Gemm")
-SUPPORTED = (*LINEAR, "Mul", "Add", "Sub", "Div", "Relu", "Quant", "BipolarQuant", "MultiThreshold", "MaxPool", *SHAPE_ONLY)
+SUPPORTED = (
+    *LINEAR,
+    "Mul",
+    "Add",
+    "Sub",
+    "Div",
+    "Relu",
+    "Quant",
+    "BipolarQuant",
+    "MultiThreshold",
+    "MaxPool",
+    *SHAPE_ONLY,
+)
 
 
 def read_layers(path: Path, input_type: IntType) -> list[Layer]:
@@ -277,7 +289,9 @@ def _first_step(layer: Layer) -> tuple[Step, ...]:
     return Scale([layer.scale * layer.codes.step]), Offset(offsets)
 
 
-def _close(layer: Layer, steps: list[Step], last: Quantize | CountThresholds, after: CodeAffine, node: onnx.NodeProto) -> Layer:
+def _close(
+    layer: Layer, steps: list[Step], last: Quantize | CountThresholds, after: CodeAffine, node: onnx.NodeProto
+) -> Layer:
     stairs = Staircase((*_first_step(layer), *steps, last), last.low, last.high)
     return replace(layer, stairs=stairs, after=after, tensor=node.output[0])
 

@@ -56,9 +56,7 @@ class _Lowering:
 
     def padding(self, node: onnx.NodeProto) -> None:
         top, left, bottom, right = map(int, self.attributes(node)["Padding"])
-        self.out.plans.append(
-            PadPlan(f"pad{self.counts['conv']}", self.shape, self.dtype, (top, left, bottom, right))
-        )
+        self.out.plans.append(PadPlan(f"pad{self.counts['conv']}", self.shape, self.dtype, (top, left, bottom, right)))
         height, width, channels = self.shape
         self.shape = (height + top + bottom, width + left + right, channels)
 
@@ -213,8 +211,8 @@ def scores(layer: Layer) -> tuple[np.ndarray, int, Fraction]:
             bias = np.array([int(offset * 2**shift) for offset in offsets], dtype=np.int64)
             return bias, shift, unit / 2**shift
     raise FlowError(
-        "last layer: its bias is no whole number of accumulator steps, so integer scores cannot hold it; train the last "
-        "layer without bias"
+        "last layer: its bias is no whole number of accumulator steps, so integer scores cannot hold it; train it "
+        "without bias"
     )
 
 

@@ -44,7 +44,9 @@ def table(results: Path) -> str:
     runs = [json.loads(path.read_text()) for path in sorted(results.glob("*.json"))]
     runs = [run for run in runs if isinstance(run, dict) and "summary" in run]
     if not runs:
-        raise FlowError(f"{results}: expected results of at least one run, found none; holdfast publish RUN writes them")
+        raise FlowError(
+            f"{results}: expected results of at least one run, found none; holdfast publish RUN writes them"
+        )
     lines = [["", *(f"`{run['name']}`" for run in runs)]]
     lines += [[label, *(cell(run["summary"]) for run in runs)] for label, cell in ROWS]
     text = [f"| {' | '.join(line)} |" for line in lines]
@@ -76,10 +78,16 @@ ROWS = (
     ("worst case, defended", lambda s: _share(s["accuracy"]["worst_case"])),
     ("worst case, quantized twin without defence", lambda s: _share(s["accuracy"]["quantized"]["worst_case"])),
     ("worst case, float twin without defence", lambda s: _share(s["accuracy"]["float"]["worst_case"])),
-    ("audit: warnings, share of zero gradients", lambda s: f"{s['audit']['warnings']}, {_share(s['audit']['zero_gradient_share'])}"),
+    (
+        "audit: warnings, share of zero gradients",
+        lambda s: f"{s['audit']['warnings']}, {_share(s['audit']['zero_gradient_share'])}",
+    ),
     ("mismatches, all rungs; images of the rtl rung", _exact),
     ("cycles a frame (bound)", _pace),
-    ("frames a second at the clock", lambda s: f"{s['circuit']['frames_per_second']:,.0f} at {s['circuit']['clock_mhz']:g} MHz"),
+    (
+        "frames a second at the clock",
+        lambda s: f"{s['circuit']['frames_per_second']:,.0f} at {s['circuit']['clock_mhz']:g} MHz",
+    ),
     ("resources, LFE5U-85F", _circuit),
     ("Fmax after routing", lambda s: f"{s['circuit']['fmax_mhz']:.1f} MHz"),
     ("attack through the circuit: right, of images", lambda s: f"{_share(s['hil']['accuracy'])}, {s['hil']['images']}"),

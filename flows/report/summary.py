@@ -15,7 +15,8 @@ def summarize(run_folder: Path) -> dict:
 
     Keys: `accuracy` (`clean`, `pgd`, `worst_case` of the defended network, shares 0..1; the same three under `float`
     and `quantized`; `epsilon`, pixel units), `audit` (`zero_gradient_share`, `warnings`), `exactness` (`images`,
-    `adversarial`: of the circuit's rung; `golden_accuracy`: clean test images, in onnxruntime; `mismatches`: rung -> images that differ; `excused`: count), `circuit`
+    `adversarial`: of the circuit's rung; `golden_accuracy`: of all clean test images, in onnxruntime; `mismatches`:
+    rung -> images that differ; `excused`: count), `circuit`
     (`cycles_per_frame`, `cycles_per_frame_bound`, `lut4`, `ff`, `ebr`, `dsp`, `fmax_mhz`, `clock_mhz`,
     `frames_per_second`, `bitstream`: path in the run directory), `hil` (`target`, `attack`, `queries`, `images`,
     `clean_accuracy`, `accuracy`). Raises FlowError naming file and key where a record is malformed.

@@ -94,7 +94,13 @@ def _compile(tools: Toolchain, rtl: Path, names: list[str], top: str, design: st
     sources = [name for name in names if name.endswith(".sv")]
     run_tool([tools.verilator, *VERILATOR, "--top-module", top, "--Mdir", str(work), *sources], rtl, tools, "Verilator")
     # The name of the scratch folder stays out of the objects: equal circuits give equal libraries.
-    flags = [*COMPILE, f"-ffile-prefix-map={work}=.", f"-I{work}", *tools.include_flags, f'-DHOLDFAST_DESIGN="{design}"']
+    flags = [
+        *COMPILE,
+        f"-ffile-prefix-map={work}=.",
+        f"-I{work}",
+        *tools.include_flags,
+        f'-DHOLDFAST_DESIGN="{design}"',
+    ]
     units = _units(work)
 
     def compile_unit(unit: Path) -> Path:

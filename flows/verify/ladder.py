@@ -64,7 +64,9 @@ class _Ladder:
         self.session = GoldenSession(evidence.dataflow)
         self.layers = {
             f"act_{unit}": layer
-            for unit, layer in zip(self._units(), read_layers(evidence.model, evidence.dataflow.input.dtype), strict=True)
+            for unit, layer in zip(
+                self._units(), read_layers(evidence.model, evidence.dataflow.input.dtype), strict=True
+            )
             if layer.stairs is not None
         }
         self.signs = {name: np.array(about["signs"]) for name, about in evidence.record["activations"].items()}

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 from qonnx.transformation.infer_shapes import InferShapes
 
 from flows.compile.layers import Layer
+from flows.compile.prepare import load_model
 from flows.compile.quiet import quiet
 from flows.errors import FlowError
 
@@ -38,7 +38,7 @@ def run_reference(
     scores: list[np.ndarray] = []
     codes: dict[str, list[np.ndarray]] = {name: [] for name in activations}
     with quiet():
-        model = ModelWrapper(str(path)).transform(InferShapes())
+        model = load_model(path).transform(InferShapes())
         entry, result = model.graph.input[0].name, model.graph.output[0].name
         for index, image in enumerate(images):
             context = execute_onnx(model, {entry: image[None].astype(np.float32)}, return_full_exec_context=True)

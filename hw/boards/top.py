@@ -32,7 +32,8 @@ def clocks_per_bit(clock_mhz: float, baud: int) -> int:
     clocks = round(clock_mhz * 1e6 / baud)
     if clocks < 4 or abs(clock_mhz * 1e6 / clocks / baud - 1) > MAX_BAUD_ERROR:
         raise HardwareError(
-            f"{baud} baud cannot be made from {clock_mhz} MHz: choose a multiple of {baud / 1e6:g} MHz, at least 4 times"
+            f"{baud} baud cannot be made from {clock_mhz} MHz: choose a multiple of {baud / 1e6:g} MHz, "
+            "at least 4 times"
         )
     return clocks
 

@@ -94,9 +94,7 @@ def test_refusals(setting: str, text: str) -> None:
 def test_nine_bit_weights() -> None:
     with pytest.raises(ModelError) as caught:
         override(load_preset("digits"), ["quant.weight_bits=[4, 9, 4, 4]"])
-    assert str(caught.value) == (
-        "quant.weight_bits: expected 1 to 8 bits, got 9; choose a width the circuit supports"
-    )
+    assert str(caught.value) == ("quant.weight_bits: expected 1 to 8 bits, got 9; choose a width the circuit supports")
 
 
 def test_a_models_error_names_its_section() -> None:

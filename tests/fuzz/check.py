@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import numpy as np
-from tests.fuzz.networks import Case, images
 
 from flows.compile.compiler import compile_model
 from flows.compile.finn_graph import run_finn_graph
@@ -15,6 +14,7 @@ from flows.golden.session import GoldenSession
 from flows.simulate import Simulator, build
 from flows.verify.reference import excuse, run_reference
 from hw.dataflow import Dataflow
+from tests.fuzz.networks import Case, images
 
 RANDOM_IMAGES = 4
 WARM_FRAMES, TIMED_FRAMES = 6, 6

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 from onnx import helper
-from tests.flows.compile.qonnx_networks import QONNX, NetworkWriter
 
 from flows.config import CompileConfig
+from tests.flows.compile.qonnx_networks import QONNX, NetworkWriter
 
 CLOCK_MHZ = 25.0
 FLOAT32_INTEGERS = 1 << 24

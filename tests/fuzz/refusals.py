@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+
 from tests.flows.compile.qonnx_networks import QONNX, NetworkWriter
 
 Build = Callable[[NetworkWriter], None]

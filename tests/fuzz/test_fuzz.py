@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from tests.fuzz.check import Disagreement, check, equal
 from tests.fuzz.networks import draw, images
 

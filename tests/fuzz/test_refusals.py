@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.flows.compile.qonnx_networks import NetworkWriter
-from tests.fuzz.refusals import REFUSED, hidden, pool, write
 
 from flows.compile.compiler import compile_model
 from flows.compile.layers import read_layers
 from flows.config import CompileConfig
 from flows.errors import FlowError
 from hw.inttype import IntType
+from tests.flows.compile.qonnx_networks import NetworkWriter
+from tests.fuzz.refusals import REFUSED, hidden, pool, write
 
 CONFIG = CompileConfig(target_fps=1000, clock_mhz=25.0, fifo_depth=2)
 

@@ -51,9 +51,7 @@ class Window:
 
     @property
     def output(self) -> Stream:
-        height, width = (
-            (n - k) // s + 1 for n, k, s in zip(self.shape[:2], self.kernel, self.stride, strict=True)
-        )
+        height, width = ((n - k) // s + 1 for n, k, s in zip(self.shape[:2], self.kernel, self.stride, strict=True))
         return Stream((height, width, self.kernel[0] * self.kernel[1] * self.shape[2]), self.dtype, self.parallel)
 
     @property

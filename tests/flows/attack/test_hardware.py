@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.flows.golden.small_dataflow import linear
 
 from flows.attack.hardware import attack_circuit
 from flows.attack.square import Square
@@ -16,6 +15,7 @@ from flows.simulate import build
 from flows.targets.onnx_target import OnnxTarget
 from flows.targets.rtl_target import RtlTarget
 from hw.dataflow import Dataflow
+from tests.flows.golden.small_dataflow import linear
 
 Data = tuple[np.ndarray, np.ndarray]
 EPSILON = 0.1
@@ -53,9 +53,7 @@ def _attack(target: object, twin: object, adversarial: dict[str, np.ndarray], da
     return attack_circuit(target, twin, adversarial, *data, **arguments)
 
 
-def test_the_record_counts_what_happened(
-    classifier: Dataflow, adversarial: dict[str, np.ndarray], data: Data
-) -> None:
+def test_the_record_counts_what_happened(classifier: Dataflow, adversarial: dict[str, np.ndarray], data: Data) -> None:
     target, twin = OnnxTarget(classifier), OnnxTarget(classifier)
     seen: list[float] = []
     record, arrays = _attack(target, twin, adversarial, data, progress=lambda done, text: seen.append(done))

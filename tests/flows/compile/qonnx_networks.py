@@ -26,7 +26,9 @@ class NetworkWriter:
     def node(self, kind: str, *operands: str, domain: str = "", **attributes: object) -> None:
         output = f"t{len(self.nodes)}"
         self.nodes.append(
-            helper.make_node(kind, [self.tensor, *operands], [output], f"n{len(self.nodes)}", domain=domain, **attributes)
+            helper.make_node(
+                kind, [self.tensor, *operands], [output], f"n{len(self.nodes)}", domain=domain, **attributes
+            )
         )
         self.tensor = output
 
@@ -34,7 +36,9 @@ class NetworkWriter:
         name = f"w{len(self.nodes)}"
         if bits == 1:
             values = np.where(self.random.random(shape) < 0.5, -scale, scale)
-            node = helper.make_node("BipolarQuant", [self.number(values), self.number(scale)], [name], name, domain=QONNX)
+            node = helper.make_node(
+                "BipolarQuant", [self.number(values), self.number(scale)], [name], name, domain=QONNX
+            )
         else:
             high = 2 ** (bits - 1) - 1
             values = self.random.integers(-high, high + 1, shape) * scale
@@ -68,12 +72,16 @@ class NetworkWriter:
         self.node("Quant", *operands, domain=QONNX, narrow=0, signed=0, rounding_mode="ROUND")
 
     def activation(self, kind: str, bits: int) -> None:
-        self.dqa(bits, 2 / 3 if kind == "dqa-float" else 0.0) if kind.startswith("dqa") else self.relu(bits, 2.0 ** (1 - bits))
+        self.dqa(bits, 2 / 3 if kind == "dqa-float" else 0.0) if kind.startswith("dqa") else self.relu(
+            bits, 2.0 ** (1 - bits)
+        )
 
     def conv(self, channels: int, kernel: int, padding: int, bits: int) -> None:
         c, h, w = self.shape
         weight = self.weight((channels, c, kernel, kernel), bits, 0.125)
-        self.node("Conv", weight, kernel_shape=[kernel] * 2, pads=[padding] * 4, strides=[1, 1], group=1, dilations=[1, 1])
+        self.node(
+            "Conv", weight, kernel_shape=[kernel] * 2, pads=[padding] * 4, strides=[1, 1], group=1, dilations=[1, 1]
+        )
         self.shape = (channels, h + 2 * padding - kernel + 1, w + 2 * padding - kernel + 1)
 
     def pool(self, kernel: int) -> None:

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
-from tests.flows.compile.qonnx_networks import lenet, mlp
 
 from flows.compile.compiler import compile_model
 from flows.compile.finn_graph import run_finn_graph
@@ -15,6 +15,7 @@ from flows.config import CompileConfig
 from flows.errors import FlowError
 from flows.verify.reference import run_reference
 from hw.dataflow import Dataflow
+from tests.flows.compile.qonnx_networks import lenet, mlp
 
 CONFIG = CompileConfig(target_fps=50_000, clock_mhz=25.0, fifo_depth=2)
 NETWORKS = {
@@ -65,3 +66,13 @@ def test_a_file_that_is_no_onnx_model_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe not onnx")
     with pytest.raises(FlowError, match="expected a QONNX file, got"):
         compile_model(path, tmp_path, CONFIG)
+
+
+def test_annotations_of_a_foreign_file_are_not_evaluated(tmp_path: Path) -> None:
+    path = mlp(tmp_path / "model.onnx")
+    model = onnx.load(path)
+    note = model.graph.quantization_annotation.add(tensor_name="codes")
+    for key in ("tensor_sparsity", "finn_datatype"):
+        note.quant_parameter_tensor_names.add(key=key, value="__import__('os').abort()")
+    onnx.save(model, path)
+    compile_model(path, tmp_path, CONFIG)

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from onnx import helper
-from tests.flows.compile.qonnx_networks import QONNX, NetworkWriter
-from tests.fuzz.check import check
-from tests.fuzz.networks import Case
 
 from flows.compile.compiler import compile_model
 from flows.config import CompileConfig
 from flows.errors import FlowError
 from hw.dataflow import Dataflow
+from tests.flows.compile.qonnx_networks import QONNX, NetworkWriter
+from tests.fuzz.check import check
+from tests.fuzz.networks import Case
 
 SHAPE = (2, 4, 3)
 

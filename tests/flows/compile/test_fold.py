@@ -25,9 +25,7 @@ def test_a_folding_divides_and_is_the_cheapest(rows: int, columns: int, vectors:
     found = choose(plan(rows, columns, vectors), target)
     assert rows % found.pe == 0 and columns % found.simd == 0
     assert found.cycles == vectors * (columns // found.simd) * (rows // found.pe)
-    every = [
-        (vectors * (columns // s) * (rows // p), p * s) for s in divisors(columns) for p in divisors(rows)
-    ]
+    every = [(vectors * (columns // s) * (rows // p), p * s) for s in divisors(columns) for p in divisors(rows)]
     reachable = [cost for cycles, cost in every if cycles <= target]
     if reachable:
         assert found.cycles <= target and found.pe * found.simd == min(reachable)

@@ -6,11 +6,11 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from tests.flows.compile.qonnx_networks import NetworkWriter, lenet, mlp
 
 from flows.compile.layers import read_layers
 from flows.errors import FlowError
 from hw.inttype import IntType
+from tests.flows.compile.qonnx_networks import NetworkWriter, lenet, mlp
 
 PIXEL = IntType(8, False)
 

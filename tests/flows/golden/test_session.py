@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.flows.golden.small_dataflow import convolutional, linear
 
 from flows.errors import FlowError
 from flows.golden import session
 from flows.golden.session import GoldenSession
 from hw.errors import HardwareError
+from tests.flows.golden.small_dataflow import convolutional, linear
 
 
 def _codes(frames: int) -> np.ndarray:

@@ -188,7 +188,9 @@ def test_bad_news_is_told(run_folder, edit):
     assert "The circuit is NOT proven exact: mismatches on rtl (5)" in page.text["headline"]
     assert "timing is NOT met at 25 MHz" in page.text["headline"]
     assert "raised 1 warning in 3 checks" in page.text["headline"]
-    spelled = "First divergence on rtl: image 3, operator act0, channel 2, pixel [1, 4]: expected 2, got 3 (against golden)"
+    spelled = (
+        "First divergence on rtl: image 3, operator act0, channel 2, pixel [1, 4]: expected 2, got 3 (against golden)"
+    )
     assert spelled in page.text["exactness"]
     assert "Rungs that have not run: finn" in page.text["exactness"]
     assert "twin and circuit differ on 2" in page.text["hil"]

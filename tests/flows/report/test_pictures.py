@@ -98,10 +98,14 @@ def test_forty_thousand_cells(run_folder, edit):
     assert plan.unit == "cells" and np.count_nonzero(decode(plan.image)[0]) == 40_000
 
 
-@pytest.mark.parametrize("cell", [[126, 0, 0], [0, 95, 0], [-1, 0, 0], [0, 0, 12], [0, 0, -2], [0, 0], [0.0, 0, 0], "x"])
+@pytest.mark.parametrize(
+    "cell", [[126, 0, 0], [0, 95, 0], [-1, 0, 0], [0, 0, 12], [0, 0, -2], [0, 0], [0.0, 0, 0], "x"]
+)
 def test_a_cell_outside_the_device_is_refused(run_folder, edit, cell):
     edit(run_folder, "bitstream", lambda record: record["floorplan"]["cells"].insert(7, cell))
-    with pytest.raises(FlowError, match=r"bitstream.json: expected floorplan.cells\[7\] to be \[x below 126, y below 95"):
+    with pytest.raises(
+        FlowError, match=r"bitstream.json: expected floorplan.cells\[7\] to be \[x below 126, y below 95"
+    ):
         floorplan.view(open_run(run_folder))
 
 

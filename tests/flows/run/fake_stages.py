@@ -63,6 +63,8 @@ def stages(
     )
 
 
-def go(run: Path, config: Config, chain: tuple[Stage, ...] | None = None, **options) -> tuple[Recorder, dict[str, Record]]:
+def go(
+    run: Path, config: Config, chain: tuple[Stage, ...] | None = None, **options
+) -> tuple[Recorder, dict[str, Record]]:
     display = Recorder()
     return display, execute(chain or stages(), config, run, display, **options)

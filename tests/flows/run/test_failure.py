@@ -112,7 +112,9 @@ def test_a_damaged_file_is_named_before_it_is_used(tmp_path: Path, config: Confi
 def test_a_damaged_manifest_is_named(tmp_path: Path, config: Config) -> None:
     go(tmp_path, config)
     (tmp_path / "manifest.json").write_text('{"format": 1, "stages": {"numbers": {}}}')
-    with pytest.raises(FlowError, match="manifest.json: expected a manifest, got .*; delete it to run every stage again"):
+    with pytest.raises(
+        FlowError, match="manifest.json: expected a manifest, got .*; delete it to run every stage again"
+    ):
         go(tmp_path, config)
     (tmp_path / "manifest.json").write_text(json.dumps({"format": 0}))
     with pytest.raises(FlowError, match="manifest.json: expected format 1, got 0; delete"):
@@ -136,7 +138,9 @@ def test_a_hostile_manifest_is_refused(tmp_path: Path, config: Config, record: d
     manifest = json.loads(path.read_text())
     manifest["stages"]["numbers"] |= record
     path.write_text(json.dumps(manifest))
-    with pytest.raises(FlowError, match="manifest.json: expected a manifest, got .*; delete it to run every stage again"):
+    with pytest.raises(
+        FlowError, match="manifest.json: expected a manifest, got .*; delete it to run every stage again"
+    ):
         go(tmp_path, config)
     path.write_text("[" * 100_000)
     with pytest.raises(FlowError, match="manifest.json: expected a manifest, got RecursionError"):

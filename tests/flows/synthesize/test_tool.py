@@ -16,7 +16,7 @@ from flows.errors import FlowError
 from flows.synthesize.tool import Tool, run
 
 ROOT = Path(__file__).resolve().parents[3]
-FAKE = '''
+FAKE = """
 import os, time
 from pathlib import Path
 
@@ -52,7 +52,7 @@ def die(arguments):
 def scratch(arguments):
     Path(os.environ["TMPDIR"], "left").write_text("behind")
     return 0
-'''
+"""
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.flows.golden.small_dataflow import convolutional, linear
 
 from flows.errors import FlowError
 from flows.simulate import build
@@ -16,6 +15,7 @@ from flows.targets.layout import to_codes
 from flows.targets.onnx_target import OnnxTarget
 from flows.targets.rtl_target import RtlTarget
 from flows.targets.target import Target
+from tests.flows.golden.small_dataflow import convolutional, linear
 
 
 def _images(n: int, channels: int = 1, side: int = 6) -> np.ndarray:

@@ -73,6 +73,7 @@ def test_every_pair_of_types(tmp_path: Path) -> None:
     names, shape, n = ("INT3", "INT2", "UINT2", "BIPOLAR", "INT1", "UINT1"), (1, 2), 32
     rng = np.random.default_rng(11)
     ops: list[object] = []
+    values = np.empty(0)
     for index, (x, w) in enumerate((x, w) for x in names for w in names):
         w_type, x_type = IntType.parse(w), IntType.parse(x)
         if ops:

@@ -24,9 +24,7 @@ def table(seed: int, dtype: IntType, channels: int, count: int) -> np.ndarray:
 
 def make(shape, x: str, count: int, y: str, pe: int, start: int = 0, step: int = 1) -> Threshold:
     x_type = IntType.parse(x)
-    return Threshold(
-        "t", shape, x_type, table(count, x_type, shape[-1], count), IntType.parse(y), pe, start, step
-    )
+    return Threshold("t", shape, x_type, table(count, x_type, shape[-1], count), IntType.parse(y), pe, start, step)
 
 
 CASES = {
