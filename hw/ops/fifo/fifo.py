@@ -15,10 +15,12 @@ from hw.op import Module, Resources
 from hw.ops.plain_record import PlainRecord
 from hw.stream import Stream
 
+MAX_DEPTH = 1 << 16  # beats; far more than any row of pixels, and few enough to simulate
+
 
 @dataclass(frozen=True)
 class Fifo(PlainRecord):
-    """Holds up to `depth` (at least 2) beats of a stream of `shape`, `dtype`, `parallel` elements per beat."""
+    """Holds up to `depth` (2 to 65536) beats of a stream of `shape`, `dtype`, `parallel` elements per beat."""
 
     name: str
     shape: tuple[int, ...]
@@ -32,6 +34,8 @@ class Fifo(PlainRecord):
         object.__setattr__(self, "shape", tuple(self.shape))
         if self.depth < 2:
             raise HardwareError(f"{self.name}: expected a fifo depth of at least 2, got {self.depth}")
+        if self.depth > MAX_DEPTH:
+            raise HardwareError(f"{self.name}: expected a fifo depth of at most {MAX_DEPTH}, got {self.depth}")
         _ = self.input
 
     @property

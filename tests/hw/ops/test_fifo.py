@@ -38,6 +38,11 @@ def test_record_round_trip():
     assert Fifo.from_record("fifo0", parameters, arrays) == fifo
 
 
+def test_refuses_a_depth_that_no_device_holds():
+    with pytest.raises(HardwareError, match="fifo0: expected a fifo depth of at most 65536, got 1000000"):
+        Fifo("fifo0", (4,), IntType.parse("UINT4"), 1, 1_000_000)
+
+
 @pytest.mark.parametrize("depth", [1, 0, -3])
 def test_refuses_a_depth_below_two(depth):
     with pytest.raises(HardwareError, match=f"fifo0: expected a fifo depth of at least 2, got {depth}"):
