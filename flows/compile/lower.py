@@ -89,11 +89,10 @@ class _Lowering:
         rows = self._match(node, layer, np.rint(weights.T).astype(np.int64))
         weight_type = layer.weight_type
         if rows.min() < weight_type.min or rows.max() > weight_type.max:  # negated rows may need a bit more
-            held = IntType.holding(int(rows.min()), int(rows.max()))
-            weight_type = held if held.bits <= MAX_BITS else weight_type
-            if weight_type is not held:
+            weight_type = IntType.holding(int(rows.min()), int(rows.max()))
+            if weight_type.bits > MAX_BITS:
                 raise refuse(
-                    node, f"a negative factor negates its weights, {held.name} is wider than {MAX_BITS} bits",
+                    node, f"a negative factor negates its weights, {weight_type.name} is wider than {MAX_BITS} bits",
                     "use a narrow-range weight quantizer",
                 )  # fmt: skip
         window, self.window = self.window, None

@@ -15,6 +15,7 @@ from flows.config import VerifyConfig
 from flows.golden.session import GoldenSession
 from flows.simulate.build import build
 from flows.simulate.simulator import Simulator
+from flows.targets.layout import to_codes
 from flows.verify.divergence import differing_images, first_in_circuit, locate
 from flows.verify.reference import excuse, run_reference
 from hw.dataflow import Dataflow
@@ -76,8 +77,7 @@ class _Ladder:
 
     def codes(self, chosen: np.ndarray) -> np.ndarray:
         """The circuit's input for these images: NHWC, flattened where its input is flat."""
-        images = self.evidence.images[chosen].transpose(0, 2, 3, 1)
-        return images.reshape(len(images), *self.evidence.dataflow.input.shape)
+        return to_codes(self.evidence.images[chosen], self.evidence.dataflow.input.shape, "verify")
 
     def golden(self, chosen: np.ndarray) -> np.ndarray:
         return self.evidence.dataflow.result(self.session.run(self.codes(chosen))).scores
@@ -142,26 +142,21 @@ class _Ladder:
         )
         inside = self.session.intermediates(self.codes(chosen[suspects]))
         divergence, excused = None, []
-        seen = scores if got is None else got[suspects]
-        for i in np.flatnonzero(differing_images(golden[suspects], seen)):
-            same_float = got is None or np.array_equal(got[suspects[i]], scores[i])
-            cases = excuse(i, reference, inside, self.layers, self.signs) if same_float else None
-            if cases:
-                excused += [case | {"image": int(suspects[i])} for case in cases]
-                continue
-            wrong[suspects[i]] = True
-            divergence = divergence or self._first(i, int(suspects[i]), golden[suspects], seen, inside, reference)
+        expected, seen = golden[suspects], scores if got is None else got[suspects]
+        different = differing_images(expected, seen)
         if got is None:  # codes inside must agree as well, even where the scores happen to
             for name, values in reference.items():
-                ours = inside[name].reshape(values.shape)
-                for i in np.flatnonzero(differing_images(ours, values)):
-                    known = wrong[suspects[i]] or any(case["image"] == suspects[i] for case in excused)
-                    cases = None if known else excuse(i, reference, inside, self.layers, self.signs)
-                    if cases:
-                        excused += [case | {"image": int(suspects[i])} for case in cases]
-                    elif not known:
-                        wrong[suspects[i]] = True
-                        divergence = divergence or self._first(i, int(suspects[i]), golden, scores, inside, reference)
+                different |= differing_images(inside[name].reshape(values.shape), values)
+        for i in np.flatnonzero(different):
+            image = int(suspects[i])
+            cases = (
+                excuse(i, reference, inside, self.layers, self.signs) if np.array_equal(seen[i], scores[i]) else None
+            )
+            if cases:
+                excused += [case | {"image": image} for case in cases]
+                continue
+            wrong[image] = True
+            divergence = divergence or self._first(i, image, expected, seen, inside, reference)
         return wrong, divergence, excused
 
     def _first(self, i: int, image: int, golden: np.ndarray, scores: np.ndarray, inside: dict, reference: dict) -> dict:
