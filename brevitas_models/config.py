@@ -11,6 +11,9 @@ from brevitas_models.errors import ModelError
 class Dataset(StrEnum):
     DIGITS = "digits"
     MNIST = "mnist"
+    CIFAR10 = "cifar10"
+    SVHN = "svhn"
+    SPEECH = "speech"
 
 
 class Architecture(StrEnum):

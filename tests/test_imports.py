@@ -125,4 +125,6 @@ def test_the_environment_is_read_in_one_module() -> None:
 
 
 def test_nothing_unpickles() -> None:
-    assert [edge for edge in edges("brevitas_models", "hw", "flows") if package(edge[1]) in {"pickle", "joblib"}] == []
+    """But for the one restricted reader, which knows three functions and refuses every other name."""
+    users = {edge[0] for edge in edges("brevitas_models", "hw", "flows") if package(edge[1]) in {"pickle", "joblib"}}
+    assert users == {"brevitas_models/data/pickled.py"}

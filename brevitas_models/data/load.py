@@ -5,11 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 from brevitas_models.config import DataConfig, Dataset
-from brevitas_models.data import digits, mnist
+from brevitas_models.data import cifar10, digits, mnist, speech, svhn
 from brevitas_models.data.split import Split
 from brevitas_models.errors import ModelError
 
-READERS = {Dataset.DIGITS: digits.load, Dataset.MNIST: mnist.load}
+READERS = {
+    Dataset.DIGITS: digits.load,
+    Dataset.MNIST: mnist.load,
+    Dataset.CIFAR10: cifar10.load,
+    Dataset.SVHN: svhn.load,
+    Dataset.SPEECH: speech.load,
+}
 
 
 def load(config: DataConfig) -> Split:

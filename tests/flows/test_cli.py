@@ -65,7 +65,7 @@ def test_a_file_is_a_preset_too(fakes: Path) -> None:
         (("run", "digits", "--until", "trian"), "unknown stage 'trian'; stages: numbers, double, total, report"),
         (("run", "none.toml"), "none.toml: expected a configuration in TOML, got No such file or directory"),
         (("data", "fetch", "mnist"), "expected a folder for the data, got none; give --to DIR or set HOLDFAST_DATA"),
-        (("data", "fetch", "minst", "--to", "x"), "fetch: expected one of mnist, got 'minst'"),
+        (("data", "fetch", "minst", "--to", "x"), "fetch: expected one of mnist, cifar10, svhn, speech, got 'minst'"),
     ],
 )
 def test_what_a_user_can_mend_is_one_line(fakes: Path, words: tuple[str, ...], text: str) -> None:
