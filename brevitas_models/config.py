@@ -19,6 +19,8 @@ class Dataset(StrEnum):
 class Architecture(StrEnum):
     MLP = "mlp"
     LENET5 = "lenet5"
+    RESNET8 = "resnet8"
+    DSCNN = "dscnn"
 
 
 class Activation(StrEnum):
@@ -63,9 +65,10 @@ class DataConfig:
 
 @dataclass(frozen=True, slots=True)
 class NetworkConfig:
-    """`architecture`; `channels`: of the convolutions (lenet5); `kernel`: their square size; `padding`: of the
-    first one's input; `pools`: size of the max-pool after each convolution, 1 for none; `hidden`: widths of the
-    hidden fully connected layers. The class count comes from the data set."""
+    """`architecture`; `channels`: of the convolutions (lenet5), of the residual blocks (resnet8), of the first
+    convolution and the separable ones (dscnn). For lenet5 alone: `kernel`: square size of its convolutions;
+    `padding`: of the first one's input; `pools`: size of the max-pool after each convolution, 1 for none. For lenet5
+    and mlp: `hidden`: widths of the hidden fully connected layers. The class count comes from the data set."""
 
     architecture: Architecture = Architecture.LENET5
     channels: tuple[int, ...] = (6, 16)
@@ -79,8 +82,10 @@ class NetworkConfig:
             raise ModelError(
                 f"network: expected one pool per convolution, got channels={self.channels} pools={self.pools}"
             )
-        if not self.hidden:
+        if not self.hidden and self.architecture in (Architecture.LENET5, Architecture.MLP):
             raise ModelError("network.hidden: expected at least one hidden layer, got none")
+        if not self.channels and self.architecture is not Architecture.MLP:
+            raise ModelError("network.channels: expected at least one width, got none")
         for width in (*self.channels, *self.hidden, *self.pools, self.kernel):
             _between("network sizes", width, 1, 65536)
         _between("network.padding", self.padding, 0, self.kernel - 1)

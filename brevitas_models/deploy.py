@@ -9,7 +9,9 @@ from brevitas_models.config import Activation, Scale
 from brevitas_models.errors import ModelError
 from brevitas_models.networks.build import build
 from brevitas_models.networks.frozen import freeze
+from brevitas_models.networks.layer import Layer
 from brevitas_models.networks.network import Network
+from brevitas_models.networks.residual import Residual
 from brevitas_models.quantizers.levels import Levels
 
 MANTISSA = 24  # bits of a float32 significand: integers up to 2**24 are exact
@@ -77,6 +79,22 @@ def _is_power_of_two(value: float) -> bool:
     return torch.frexp(torch.tensor(value, dtype=torch.float64)).mantissa.item() == 0.5
 
 
+def _deploy_branch(layers: list[Layer], incoming: Levels | None, exact: bool) -> bool:
+    """Replaces the batch norm of consecutive layers, the first of which sees `incoming`; whether all stays exact."""
+    for layer in layers:
+        factor, offset = fold(layer.norm)
+        if exact:
+            weight, scale = integer_weight(layer.linear)
+            unit = scale * incoming.unit
+            if not _is_power_of_two(unit):
+                raise ModelError(f"deploy: expected power-of-two scales, got a unit of {unit}")
+            bound = weight.abs().flatten(1).sum(1) * incoming.magnitude
+            factor, offset, exact = exact_affine(factor, offset, bound, unit)
+        layer.norm = Affine(factor, offset)
+        incoming = None if incoming is None else layer.after(incoming)
+    return exact
+
+
 @torch.no_grad()
 def deploy(network: Network) -> Network:
     """The shipped twin of a trained network: a new one, in eval mode, each batch norm replaced by an `Affine`.
@@ -94,20 +112,15 @@ def deploy(network: Network) -> Network:
     twin.eval().requires_grad_(False)
     floating = quant.activation is Activation.FLOAT
     twin.exact = quant.scale is Scale.POWER_OF_TWO and not floating
-    incoming: Levels = twin.grid.levels
-    for layer in twin.layers:
-        factor, offset = fold(layer.norm)
-        if twin.exact:
-            weight, scale = integer_weight(layer.linear)
-            unit = scale * incoming.unit
-            if not _is_power_of_two(unit):
-                raise ModelError(f"deploy: expected power-of-two scales, got a unit of {unit}")
-            bound = weight.abs().flatten(1).sum(1) * incoming.magnitude
-            factor, offset, fits = exact_affine(factor, offset, bound, unit)
-            twin.exact &= fits
-        layer.norm = Affine(factor, offset)
-        if not floating:
-            incoming = layer.activation.levels
+    incoming: Levels | None = None if floating else twin.grid.levels
+    for block in twin.blocks:
+        if isinstance(block, Residual):
+            fits = _deploy_branch(list(block.body), incoming, twin.exact)
+            fits &= block.shortcut is None or _deploy_branch([block.shortcut], incoming, twin.exact)
+            twin.exact &= fits and block.sum_magnitude(incoming)[0] < 2**MANTISSA
+        else:
+            twin.exact &= _deploy_branch(block.layers, incoming, twin.exact)
+        incoming = None if floating else block.after(incoming)
     if twin.exact:
         weight, _ = integer_weight(twin.last)
         twin.exact = int(weight.abs().sum(1).max()) * incoming.magnitude < 2**MANTISSA

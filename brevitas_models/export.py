@@ -26,7 +26,7 @@ BATCH = 500
 def logit_scale(network: Network) -> float:
     """`logit = score * logit_scale` with integer scores: last weight scale times the unit of what it sees."""
     _, scale = integer_weight(network.last)
-    return scale * network.layers[-1].activation.levels.unit
+    return scale * network.last_levels.unit
 
 
 @torch.no_grad()
@@ -37,7 +37,7 @@ def logits_and_scores(network: Network, codes: np.ndarray) -> tuple[np.ndarray, 
     sum w * (2 q - n) for DQA (level = (2 q - n) * unit, n thresholds) and sum w * q for ReLU.
     """
     weight, _ = integer_weight(network.last)
-    levels = network.layers[-1].activation.levels
+    levels = network.last_levels
     logits, scores = [], []
     for batch in torch.from_numpy(np.ascontiguousarray(codes)).split(BATCH):
         hidden = network.hidden(network.grid(batch.float() / 255))

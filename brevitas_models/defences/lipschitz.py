@@ -34,12 +34,17 @@ def gram_penalty(matrix: Tensor) -> Tensor:
     return (gram - torch.eye(len(gram), dtype=gram.dtype, device=gram.device)).square().sum()
 
 
+def layer_penalty(linear: nn.Module) -> Tensor:
+    """`gram_penalty` of one layer. The channels of a depthwise convolution do not meet: each one's row counts alone."""
+    matrix = weight_matrix(linear)
+    if getattr(linear, "groups", 1) > 1:
+        return (matrix.square().sum(dim=1) - 1).square().sum()
+    return gram_penalty(matrix)
+
+
 def penalty(network: Network, beta: float) -> Tensor:
-    """(beta / 2) * sum of `gram_penalty` over all convolutions and linear layers; a differentiable scalar."""
-    total = torch.zeros(())
-    for linear in network.linears:
-        total = total + gram_penalty(weight_matrix(linear))
-    return beta / 2 * total
+    """(beta / 2) * sum of `layer_penalty` over all convolutions and linear layers; a differentiable scalar."""
+    return beta / 2 * sum((layer_penalty(linear) for linear in network.linears), torch.zeros(()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,8 @@ def spectral_norms(network: Network) -> list[SpectralNorm]:
     norms = []
     for index, linear in enumerate(network.linears):
         matrix = weight_matrix(linear).double()
+        if getattr(linear, "groups", 1) > 1:
+            matrix = torch.block_diag(*matrix.unsqueeze(1))
         factor = torch.ones(len(matrix), dtype=torch.float64)
         if index < len(network.layers):
             norm = network.layers[index].norm

@@ -6,11 +6,16 @@ from torch import nn
 
 from brevitas_models.config import Activation, Architecture, NetworkConfig, QuantConfig
 from brevitas_models.errors import ModelError
-from brevitas_models.networks import lenet5, mlp
+from brevitas_models.networks import dscnn, lenet5, mlp, resnet8
 from brevitas_models.networks.layer import make_linear
 from brevitas_models.networks.network import Network
 
-ARCHITECTURES = {Architecture.MLP: mlp, Architecture.LENET5: lenet5}
+ARCHITECTURES = {
+    Architecture.MLP: mlp,
+    Architecture.LENET5: lenet5,
+    Architecture.RESNET8: resnet8,
+    Architecture.DSCNN: dscnn,
+}
 
 
 def _per_layer(name: str, bits: int | tuple[int, ...], count: int) -> tuple[int, ...]:
@@ -30,10 +35,10 @@ def build(config: NetworkConfig, quant: QuantConfig, input_shape: tuple[int, int
     if len(input_shape) != 3 or min(input_shape) < 1 or classes < 2:
         raise ModelError(f"network: expected a shape (C, H, W) and 2 classes or more, got {input_shape} and {classes}")
     architecture = ARCHITECTURES[config.architecture]
-    count = architecture.layer_count(config)
-    weight_bits = _per_layer("quant.weight_bits", quant.weight_bits, count + 1)
-    activation_bits = _per_layer("quant.activation_bits", quant.activation_bits, count)
-    layers, features = architecture.layers(config, quant, weight_bits[:-1], activation_bits, input_shape)
+    weight_bits = _per_layer("quant.weight_bits", quant.weight_bits, architecture.weight_count(config) + 1)
+    activations = architecture.activation_count(config)
+    activation_bits = _per_layer("quant.activation_bits", quant.activation_bits, activations)
+    blocks, features = architecture.blocks(config, quant, weight_bits[:-1], activation_bits, input_shape)
     floating = quant.activation is Activation.FLOAT
     last = make_linear(nn.Linear, (classes, features), weight_bits[-1], floating, quant.scale)
-    return Network(layers, last, (config, quant, tuple(input_shape), classes))
+    return Network(blocks, last, (config, quant, tuple(input_shape), classes))

@@ -15,7 +15,7 @@ def apply_linear(linear: nn.Module, x: Tensor) -> Tensor:
     if weight is None:
         return linear(x)
     if isinstance(linear, nn.Conv2d):
-        return nn.functional.conv2d(x, weight, None, linear.stride, linear.padding)
+        return nn.functional.conv2d(x, weight, None, linear.stride, linear.padding, 1, linear.groups)
     return nn.functional.linear(x, weight)
 
 

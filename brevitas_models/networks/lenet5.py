@@ -14,12 +14,15 @@ from brevitas_models.networks import mlp
 from brevitas_models.networks.layer import Layer, make_activation, make_linear
 
 
-def layer_count(config: NetworkConfig) -> int:
+def weight_count(config: NetworkConfig) -> int:
     """Convolutions and hidden linear layers."""
     return len(config.channels) + len(config.hidden)
 
 
-def layers(
+activation_count = weight_count
+
+
+def blocks(
     config: NetworkConfig,
     quant: QuantConfig,
     weight_bits: tuple[int, ...],
@@ -43,7 +46,7 @@ def layers(
                 f"network: expected pictures that stay larger than kernel and pool, but convolution {index} leaves "
                 f"{height}x{width} of {input_shape[1]}x{input_shape[2]}; use smaller kernels or pools, or padding"
             )
-    hidden, features = mlp.layers(
+    hidden, features = mlp.blocks(
         config, quant, weight_bits[convolutions:], activation_bits[convolutions:], (inputs, height, width)
     )
     return result + hidden, features

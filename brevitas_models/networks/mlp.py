@@ -10,12 +10,15 @@ from brevitas_models.config import Activation, NetworkConfig, QuantConfig
 from brevitas_models.networks.layer import Layer, make_activation, make_linear
 
 
-def layer_count(config: NetworkConfig) -> int:
+def weight_count(config: NetworkConfig) -> int:
     """Hidden layers."""
     return len(config.hidden)
 
 
-def layers(
+activation_count = weight_count
+
+
+def blocks(
     config: NetworkConfig,
     quant: QuantConfig,
     weight_bits: tuple[int, ...],

@@ -1,4 +1,4 @@
-"""A feed-forward network: the input grid, layers, and a last linear layer that gives the logits."""
+"""A feed-forward network: the input grid, blocks of layers, and a last linear layer that gives the logits."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ from torch import Tensor, nn
 from brevitas_models.config import NetworkConfig, QuantConfig
 from brevitas_models.networks.frozen import apply_linear
 from brevitas_models.networks.layer import Layer
+from brevitas_models.networks.pooling import GlobalSum
+from brevitas_models.networks.residual import Residual
 from brevitas_models.quantizers.input_grid import InputGrid
+from brevitas_models.quantizers.levels import Levels
+
+Block = Layer | Residual | GlobalSum
 
 
 class Network(nn.Module):
@@ -19,16 +24,21 @@ class Network(nn.Module):
 
     def __init__(
         self,
-        layers: list[Layer],
+        blocks: list[Block],
         last: nn.Module,
         recipe: tuple[NetworkConfig, QuantConfig, tuple[int, int, int], int],
     ) -> None:
         super().__init__()
         self.grid = InputGrid()
-        self.layers = nn.ModuleList(layers)
+        self.blocks = nn.ModuleList(blocks)
         self.last = last
         self.recipe = recipe
         self.exact = False
+
+    @property
+    def layers(self) -> list[Layer]:
+        """Every hidden layer, in the order in which the blocks hold them."""
+        return [layer for block in self.blocks for layer in block.layers]
 
     @property
     def linears(self) -> list[nn.Module]:
@@ -41,9 +51,17 @@ class Network(nn.Module):
 
     def hidden(self, values: Tensor) -> Tensor:
         """Grid values `code * 2**-8` (N, C, H, W) -> what the last layer sees, (N, features)."""
-        for layer in self.layers:
-            values = layer(values)
+        for block in self.blocks:
+            values = block(values)
         return values.flatten(1)
+
+    @property
+    def last_levels(self) -> Levels:
+        """Levels of what the last layer sees. A quantized network's only."""
+        levels = self.grid.levels
+        for block in self.blocks:
+            levels = block.after(levels)
+        return levels
 
     def forward(self, pixels: Tensor) -> Tensor:
         return self.logits(self.grid(pixels))

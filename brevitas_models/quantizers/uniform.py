@@ -1,4 +1,4 @@
-"""Uniform quantizers of Brevitas with this project's bits and scales: weights, and the ordinary ReLU activation."""
+"""Uniform quantizers of Brevitas with this project's bits and scales: weights, the ordinary ReLU, branches."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import math
 
 import torch
 from brevitas.inject import ExtendedInjector
-from brevitas.nn import QuantReLU
+from brevitas.nn import QuantIdentity, QuantReLU
 from brevitas.quant import (
+    Int8ActPerTensorFloatMinMaxInit,
     Int8WeightPerTensorFixedPoint,
     Int8WeightPerTensorFloat,
     SignedBinaryWeightPerTensorConst,
     Uint8ActPerTensorFixedPointMaxInit,
     Uint8ActPerTensorFloatMaxInit,
 )
+from brevitas.quant.base import IntQuant, ParamMinMaxInitScaling, PerTensorPoTScaling8bit
+from brevitas.quant.solver.act import ActQuantSolver
 from torch import Tensor
 
 from brevitas_models.config import Scale
@@ -51,6 +54,38 @@ class _WithSlope(torch.autograd.Function):
         return upstream * ctx.saved_tensors[0], None, None
 
 
+class _SignedPowerOfTwo(IntQuant, ParamMinMaxInitScaling, PerTensorPoTScaling8bit, ActQuantSolver):
+    """Brevitas has the signed, learned range only with free scales: the same parts with power-of-two ones."""
+
+
+class UniformIdentity(QuantIdentity, SelectableBackward):
+    """A signed, symmetric uniform quantizer of `bits` bits (2 to 8) with a learned range: float32 -> same shape.
+
+    Levels -(2**(bits-1) - 1) to 2**(bits-1) - 1 steps. Backward passes as for `UniformReLU`.
+    """
+
+    def __init__(self, bits: int, scale: Scale) -> None:
+        base = _SignedPowerOfTwo if scale is Scale.POWER_OF_TWO else Int8ActPerTensorFloatMinMaxInit
+        quantizer = base.let(
+            bit_width=bits,
+            narrow_range=True,
+            min_val=-START_MAXIMUM,
+            max_val=START_MAXIMUM,
+            scaling_min_val=2.0**-8,
+        )
+        QuantIdentity.__init__(self, act_quant=quantizer)
+        self.bits = bits
+
+    @property
+    def levels(self) -> Levels:
+        top = 2**self.bits - 2
+        step = self.act_quant.scale().item()
+        return Levels(step, -top / 2 * step, top)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return _selected(self, x, super().forward(x))
+
+
 class UniformReLU(QuantReLU, SelectableBackward):
     """ReLU and an unsigned uniform quantizer of `bits` bits with a learned range: float32 -> same shape.
 
@@ -68,10 +103,15 @@ class UniformReLU(QuantReLU, SelectableBackward):
         return Levels(self.act_quant.scale().item(), 0.0, 2**self.bits - 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = super().forward(x)
-        if self.backward_mode == "clipped" or not torch.is_grad_enabled():
-            return y
-        grid = self.levels
-        thresholds = (torch.arange(grid.top) + 0.5) * grid.step
-        derivative = slope(x.detach(), thresholds, grid.step, 0.0, grid.top * grid.step, self.backward_mode)
-        return _WithSlope.apply(x, y.detach(), derivative)
+        return _selected(self, x, super().forward(x))
+
+
+def _selected(quantizer: UniformReLU | UniformIdentity, x: Tensor, y: Tensor) -> Tensor:
+    """`y`, the quantizer's answer to `x`, with the gradient that its backward mode asks for."""
+    if quantizer.backward_mode == "clipped" or not torch.is_grad_enabled():
+        return y
+    grid = quantizer.levels
+    thresholds = (torch.arange(grid.top) + 0.5) * grid.step + grid.lowest
+    highest = grid.lowest + grid.top * grid.step
+    derivative = slope(x.detach(), thresholds, grid.step, grid.lowest, highest, quantizer.backward_mode)
+    return _WithSlope.apply(x, y.detach(), derivative)
