@@ -107,19 +107,42 @@ class QuantConfig:
         _bits("quant.activation_bits", self.activation_bits)
 
 
+class Objective(StrEnum):
+    """What adversarial examples are for. `pgd`: learn their class (Madry et al. 2018). `trades`: predict the same for
+    a picture and its neighbour (Zhang et al. 2019)."""
+
+    PGD = "pgd"
+    TRADES = "trades"
+
+
 @dataclass(frozen=True, slots=True)
 class DefenceConfig:
     """`lipschitz_beta`: weight of the DQ regularizer, 0 for none. `adversarial`: train on PGD examples (L-infinity,
     on the 8-bit grid) of budget `epsilon` (pixel units, 0..1), `steps` steps of size `step_size`, from a random
-    start, for this share of every batch (0..1, 0 for none)."""
+    start, for this share of every batch (0..1, 0 for none). `objective`: what those examples are for; `trades_beta`:
+    weight of the divergence that TRADES adds. `jacobian`: weight of the Jacobian regularizer on the logits,
+    `jacobian_layers`: on every hidden block, `projections`: random directions of its estimate. `interval`: share of
+    the loss that falls on interval bounds of budget `epsilon` (0..1, 0 for none), reached, like that budget, in equal
+    steps over the first half of the epochs."""
 
     lipschitz_beta: float = 0.0
     adversarial: float = 0.0
     epsilon: float = 0.1
     steps: int = 7
     step_size: float = 0.025
+    objective: Objective = Objective.PGD
+    trades_beta: float = 6.0
+    jacobian: float = 0.0
+    jacobian_layers: float = 0.0
+    projections: int = 1
+    interval: float = 0.0
 
     def __post_init__(self) -> None:
+        _between("defence.trades_beta", self.trades_beta, 0, 1000)
+        _between("defence.jacobian", self.jacobian, 0, 1000)
+        _between("defence.jacobian_layers", self.jacobian_layers, 0, 1000)
+        _between("defence.projections", self.projections, 1, 1000)
+        _between("defence.interval", self.interval, 0, 1)
         _between("defence.lipschitz_beta", self.lipschitz_beta, 0, 1)
         _between("defence.adversarial", self.adversarial, 0, 1)
         _between("defence.epsilon", self.epsilon, 0, 1)

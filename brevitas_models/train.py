@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from brevitas_models.augment import shift
 from brevitas_models.config import ModelConfig, TrainConfig
 from brevitas_models.data.split import Split
-from brevitas_models.defences import adversarial, lipschitz
 from brevitas_models.errors import ModelError
 from brevitas_models.networks.build import build
 from brevitas_models.networks.network import Network
+from brevitas_models.objective import batch_loss
 from brevitas_models.resume import epoch_generator, identity, restore, store
 
 EVALUATION_BATCH = 500
@@ -53,16 +53,6 @@ def accuracy(network: nn.Module, x: np.ndarray, y: np.ndarray) -> float:
     return right / len(x)
 
 
-def _batch(network: Network, codes: Tensor, labels: Tensor, config: ModelConfig, generator: torch.Generator) -> Tensor:
-    """Pixels in [0, 1]: shifted, and the first `adversarial` share of them perturbed."""
-    codes = shift(codes, config.train.augment, generator)
-    attacked = round(config.defence.adversarial * len(codes))
-    if attacked:
-        worse = adversarial.perturb(network, codes[:attacked], labels[:attacked], config.defence, generator)
-        codes = torch.cat([worse, codes[attacked:]])
-    return codes / 255
-
-
 def _epoch(
     network: Network,
     optimizer: torch.optim.Optimizer,
@@ -78,22 +68,19 @@ def _epoch(
     loss_sum = penalty_sum = right = 0.0
     network.train()
     for index, chosen in enumerate(batches):
-        factor = cosine(epoch * len(batches) + index, config.train.epochs * len(batches))
+        step, steps = epoch * len(batches) + index, config.train.epochs * len(batches)
+        factor = cosine(step, steps)
         for group in optimizer.param_groups:
             group["lr"] = config.train.learning_rate * factor
         labels = y[chosen]
-        logits = network(_batch(network, x[chosen].float(), labels, config, generator))
-        loss = nn.functional.cross_entropy(logits, labels)
-        if config.defence.lipschitz_beta:
-            penalty = lipschitz.penalty(network, config.defence.lipschitz_beta)
-            penalty_sum += penalty.item()
-        else:
-            penalty = 0.0
+        codes = shift(x[chosen].float(), config.train.augment, generator)
+        loss = batch_loss(network, codes, labels, config, step / steps, generator)
         optimizer.zero_grad(set_to_none=True)
-        (loss + penalty).backward()
+        (loss.data + loss.penalty).backward()
         optimizer.step()
-        loss_sum += loss.item()
-        right += (logits.argmax(1) == labels).float().mean().item()
+        loss_sum += loss.data.item()
+        penalty_sum += loss.penalty.item()
+        right += (loss.logits.argmax(1) == labels).float().mean().item()
         if not math.isfinite(loss_sum + penalty_sum):
             raise ModelError(
                 f"training: expected a finite loss, got {loss_sum} in epoch {epoch}; lower train.learning_rate "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -15,7 +15,7 @@ from brevitas_models.networks.network import Network
 
 
 @contextmanager
-def _held(network: Network) -> Iterator[None]:
+def held(network: Network) -> Iterator[None]:
     """Eval mode and no parameter gradients: the network that is attacked, not the one that learns."""
     training = network.training
     learning = [p for p in network.parameters() if p.requires_grad]
@@ -40,15 +40,23 @@ def perturb(
     whole codes; the budget is the largest whole number of codes within `config.epsilon`. The network is attacked in
     eval mode, with its running statistics, which is how it is deployed; it comes back as it was.
     """
+    with held(network):
+        return ascend(
+            codes, lambda x: nn.functional.cross_entropy(network(x), labels, reduction="sum"), config, generator
+        )
+
+
+def ascend(
+    codes: Tensor, loss: Callable[[Tensor], Tensor], config: DefenceConfig, generator: torch.Generator
+) -> Tensor:
+    """Signed steps up `loss`, a function of pixels float32 (N, C, H, W) in [0, 1], within the budget around `codes`."""
     budget = math.floor(config.epsilon * 255 + 1e-9)
     step = config.step_size * 255
     low, high = (codes - budget).clamp_(min=0), (codes + budget).clamp_(max=255)
     start = torch.rand(codes.shape, generator=generator) * (2 * budget) - budget
     x = torch.clamp(codes + start, low, high)
-    with _held(network):
-        for _ in range(config.steps):
-            pixels = (x / 255).requires_grad_(True)
-            loss = nn.functional.cross_entropy(network(pixels), labels, reduction="sum")
-            (gradient,) = torch.autograd.grad(loss, pixels)
-            x = torch.clamp(x + step * gradient.sign(), low, high)
+    for _ in range(config.steps):
+        pixels = (x / 255).requires_grad_(True)
+        (gradient,) = torch.autograd.grad(loss(pixels), pixels)
+        x = torch.clamp(x + step * gradient.sign(), low, high)
     return torch.round(x)

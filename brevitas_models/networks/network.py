@@ -63,6 +63,14 @@ class Network(nn.Module):
             levels = block.after(levels)
         return levels
 
+    def trace(self, pixels: Tensor) -> list[Tensor]:
+        """Every block's output, then the logits, for pixels float32 (N, C, H, W)."""
+        values, outputs = self.grid(pixels), []
+        for block in self.blocks:
+            values = block(values)
+            outputs.append(values)
+        return [*outputs, apply_linear(self.last, values.flatten(1))]
+
     def forward(self, pixels: Tensor) -> Tensor:
         return self.logits(self.grid(pixels))
 
