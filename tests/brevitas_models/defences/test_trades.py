@@ -31,7 +31,7 @@ def test_the_neighbour_diverges_more_than_a_random_one(lenet: NetworkConfig) -> 
     with torch.no_grad():
         plain = network(codes / 255)
         found, random = (trades.divergence(network(x / 255), plain).item() for x in (worse, noise))
-    assert found > 1.5 * random
+    assert found > 1.2 * random
     assert all(parameter.requires_grad for parameter in network.parameters())
 
 
