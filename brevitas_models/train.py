@@ -78,8 +78,8 @@ def _epoch(
         optimizer.zero_grad(set_to_none=True)
         (loss.data + loss.penalty).backward()
         optimizer.step()
-        loss_sum += loss.data.item()
-        penalty_sum += loss.penalty.item()
+        loss_sum += loss.data.detach().item()
+        penalty_sum += loss.penalty.detach().item()
         right += (loss.logits.argmax(1) == labels).float().mean().item()
         if not math.isfinite(loss_sum + penalty_sum):
             raise ModelError(

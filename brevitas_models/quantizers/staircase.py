@@ -52,11 +52,12 @@ class Staircase(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, upstream: Tensor) -> tuple[Tensor | None, Tensor | None, None, None, None]:
-        x, thresholds = ctx.saved_tensors
+        # A second derivative (the Jacobian regularizer's) goes through `upstream` alone: the pretended slope is a constant.
+        x, thresholds = (tensor.detach() for tensor in ctx.saved_tensors)
         to_x = to_thresholds = None
         if ctx.needs_input_grad[0]:
             low, high = min(-1.0, float(thresholds[0])), max(1.0, float(thresholds[-1]))
             to_x = upstream * slope(x, thresholds, ctx.step, low, high, ctx.mode)
         if ctx.needs_input_grad[1]:
-            to_thresholds = threshold_gradient(x, upstream, thresholds, ctx.step)
+            to_thresholds = threshold_gradient(x, upstream.detach(), thresholds, ctx.step)
         return to_x, to_thresholds, None, None, None

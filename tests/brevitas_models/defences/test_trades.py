@@ -31,7 +31,7 @@ def test_the_neighbour_diverges_more_than_a_random_one(lenet: NetworkConfig) -> 
     with torch.no_grad():
         plain = network(codes / 255)
         found, random = (trades.divergence(network(x / 255), plain).item() for x in (worse, noise))
-    assert found > 1.2 * random
+    assert found > 1.5 * random
     assert all(parameter.requires_grad for parameter in network.parameters())
 
 
@@ -45,8 +45,8 @@ def test_its_loss_is_cross_entropy_and_beta_times_divergence(config, lenet: Netw
     worse = trades.perturb(network, codes[:10], labels[:10], recipe.defence, torch.Generator().manual_seed(2))
     logits = network(codes / 255)
     expected = nn.functional.cross_entropy(logits, labels)
-    expected = expected + 3.0 * trades.divergence(network(worse / 255), logits[:10]) * 0.5
-    assert loss.data.item() == pytest.approx(expected.item(), rel=1e-5)
+    expected = (expected + 3.0 * trades.divergence(network(worse / 255), logits[:10]) * 0.5).detach()
+    assert loss.data.detach().item() == pytest.approx(expected.item(), rel=1e-5)
     assert torch.equal(loss.logits, logits) and loss.penalty.item() == 0
 
 
