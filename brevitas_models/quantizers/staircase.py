@@ -52,7 +52,7 @@ class Staircase(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, upstream: Tensor) -> tuple[Tensor | None, Tensor | None, None, None, None]:
-        # A second derivative (the Jacobian regularizer's) goes through `upstream` alone: the pretended slope is a constant.
+        # The second derivative that the Jacobian regularizer takes goes through `upstream` alone: a slope is constant.
         x, thresholds = (tensor.detach() for tensor in ctx.saved_tensors)
         to_x = to_thresholds = None
         if ctx.needs_input_grad[0]:
