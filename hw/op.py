@@ -134,6 +134,11 @@ def onnx_of(op: Op, builder: OnnxBuilder, *tensors: str) -> tuple[str, ...]:
 
 
 def needs_of(op: Op) -> tuple[np.ndarray, ...]:
-    """For each stream it takes: int64 (beats out,), input beats of a frame that each output beat waits for."""
+    """For each stream it takes: int64 (beats out,), input beats of a frame that each output beat waits for.
+
+    An operator without `needs` is taken to wait for whole frames, which is always enough.
+    """
+    if not hasattr(op, "needs"):
+        return tuple(np.full(outputs_of(op)[0].beats, stream.beats) for stream in inputs_of(op))
     result = op.needs()
     return result if isinstance(result, tuple) else (result,)
