@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from hw.dataflow import Dataflow
 from hw.errors import HardwareError
-from hw.op import Op
+from hw.op import Module, Op, stream_names
 
 TEMPLATE = "stream_top.sv.j2"
 
@@ -22,6 +22,11 @@ def top_module(dataflow: Dataflow) -> str:
 def instance_name(op: Op) -> str:
     """Name of an operator's instance in the top; the prefix keeps clear of Verilog's reserved words."""
     return f"u_{op.name}"
+
+
+def stream_signals(dataflow: Dataflow) -> dict[str, tuple[str, str]]:
+    """Stream name -> names of its valid and its ready signal in the top."""
+    return {name: (f"s{index}_valid", f"s{index}_ready") for index, name in enumerate(dataflow.streams)}
 
 
 def stitch(dataflow: Dataflow) -> dict[str, str]:
@@ -44,13 +49,13 @@ def stitch(dataflow: Dataflow) -> dict[str, str]:
             _put(files, file, memory.hex())
             parameters.append((key, f'"{file}"'))
         instances.append({"name": instance_name(op), "module": module.name, "parameters": parameters})
-    streams = [dataflow.input, *(op.output for op in dataflow.ops)]
+        instances[-1]["ports"] = _ports(dataflow, op, module)
     links = [
         {
             "width": stream.width,
             "text": f"{'x'.join(map(str, stream.shape))} {stream.dtype.name}, {stream.parallel} per beat",
         }
-        for stream in streams
+        for stream in dataflow.streams.values()
     ]
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -73,6 +78,23 @@ def write(dataflow: Dataflow, folder: Path) -> list[Path]:
         paths.append(folder / name)
         paths[-1].write_text(text)
     return paths
+
+
+def _ports(dataflow: Dataflow, op: Op, module: Module) -> list[tuple[str, str]]:
+    """(port, padded to one width; signal) of every stream of an instance. Stream i of the dataflow is `s<i>_*`."""
+    place = {name: index for index, name in enumerate(dataflow.streams)}
+    ports = []
+    for side, names in (("in", dataflow.sources[op.name]), ("out", stream_names(op))):
+        for wire in ("data", "valid", "ready"):
+            signals = [f"s{place[name]}_{wire}" for name in names]
+            if len(names) == 1:
+                ports.append((f"{side}_{wire}", signals[0]))
+            elif module.side_by_side:
+                ports.append((f"{side}_{wire}", f"{{{', '.join(reversed(signals))}}}"))
+            else:
+                ports += [(f"{side}{index}_{wire}", signal) for index, signal in enumerate(signals)]
+    width = max(len(port) for port, _ in ports)
+    return [(port.ljust(width), signal) for port, signal in ports]
 
 
 def _sources(op: Op) -> list[Path]:
