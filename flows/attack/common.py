@@ -36,6 +36,14 @@ def labels(target: Target, images: np.ndarray) -> np.ndarray:
     return np.concatenate(parts).astype(np.int64) if parts else np.zeros(0, np.int64)
 
 
+def margin(scores: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Right score minus the best wrong one, int64 (N,), of int64 scores (N, classes) and classes (N,)."""
+    index = np.arange(len(y))
+    others = scores.copy()
+    others[index, y] = np.iinfo(np.int64).min
+    return scores[index, y] - others.max(axis=1)
+
+
 def ball(x: np.ndarray, budget: int) -> tuple[np.ndarray, np.ndarray]:
     """Lowest and highest pixel codes (int16, shape of x) within `budget` codes of `x` and within 0..255."""
     wide = x.astype(np.int16)
