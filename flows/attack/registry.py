@@ -13,11 +13,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 
-from flows.attack.batch import Attack
+from flows.attack.batch import L2, LINF, Attack
 from flows.errors import FlowError, nearest
 
 GRADIENTS, SCORES, LABELS = "gradients", "scores", "labels"
-LINF, L2 = "linf", "l2"
 _WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text", types.NoneType: "nothing"}
 
 
@@ -47,7 +46,9 @@ class Parameter:
 
 ATTACKS: dict[str, AttackEntry] = {
     "fgsm": AttackEntry("fgsm", "Fgsm", GRADIENTS, (LINF,), "one signed gradient step"),
-    "pgd": AttackEntry("pgd", "Pgd", GRADIENTS, (LINF,), "projected gradient ascent"),
+    "r-fgsm": AttackEntry("r_fgsm", "RandomFgsm", GRADIENTS, (LINF,), "a random step, then a signed gradient step"),
+    "bim": AttackEntry("bim", "Bim", GRADIENTS, (LINF,), "signed gradient steps from the original"),
+    "pgd": AttackEntry("pgd", "Pgd", GRADIENTS, (LINF, L2), "projected gradient ascent from random points"),
     "square": AttackEntry("square", "Square", SCORES, (LINF,), "random search with squares"),
     "uniform": AttackEntry("uniform", "Uniform", LABELS, (LINF,), "random noise, the control"),
 }
