@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from flows.attack.batch import L2, LINF, AdversarialBatch
+from flows.attack.batch import LINF, AdversarialBatch, grid_budget
 from flows.attack.boundary_start import approach, starting_points
 from flows.attack.common import at_least
 from flows.attack.oracle import Oracle, Progress
@@ -28,25 +28,23 @@ class Boundary:
     code of distance, for less would be rounded away.
     """
 
-    name = "boundary"
-
     def __init__(
         self,
         *,
         queries: int,
         norm: str = LINF,
-        spherical_step: float = 0.1,
-        source_step: float = 0.05,
+        spherical_step: float = 0.2,
+        source_step: float = 0.1,
         seed: int = 0,
         progress: Progress | None = None,
     ) -> None:
         self.queries = at_least("boundary queries", queries, 3)
-        if norm not in (LINF, L2):
-            raise FlowError(f"boundary norm: expected {LINF} or {L2}, got {norm!r}")
+        grid_budget(0.0, norm)  # refuses an unknown norm
         for name, value in (("spherical_step", spherical_step), ("source_step", source_step)):
             if not 0 < value < 1:
                 raise FlowError(f"boundary {name}: expected a share of the distance between 0 and 1, got {value}")
         self.norm, self.spherical_step, self.source_step, self.seed = norm, spherical_step, source_step, seed
+        self.name = "boundary" if norm == LINF else "boundary-l2"
         self._progress = progress
 
     def __call__(self, target: Target, x: np.ndarray, y: np.ndarray, epsilon: float) -> AdversarialBatch:

@@ -1,4 +1,4 @@
-"""Where decision-based attacks start: any image that is answered wrongly, however far away; and how they come nearer."""
+"""Where decision-based attacks start, any image that is answered wrongly, and how they come nearer to the original."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TRIES = 20  # random images per search, where no other image helps
 
 
 def starting_points(oracle: Oracle, generators: list[np.random.Generator]) -> tuple[np.ndarray, np.ndarray]:
-    """For each search a uint8 image that its target answers wrongly (like `oracle.x`), and where there is one, bool (N,).
+    """For each search a wrongly answered image, uint8 like `oracle.x`, and where there is one, bool (N,).
 
     First the nearest clean image among those attacked that is answered with another class: it costs no question, its
     answer is known. Where there is none, up to 20 images of uniform noise.
@@ -26,8 +26,11 @@ def starting_points(oracle: Oracle, generators: list[np.random.Generator]) -> tu
     for _ in range(TRIES):
         lost = np.flatnonzero(~has & (oracle.left() > 0))
         noise = np.array([generators[i].integers(0, 256, x.shape[1:], np.uint8) for i in lost], np.uint8)
-        wrong = oracle.labels(lost, noise.reshape(-1, *x.shape[1:])) != y[lost]
+        noise = noise.reshape(-1, *x.shape[1:])
+        wrong = oracle.labels(lost, noise) != y[lost]
         points[lost[wrong]], has[lost[wrong]] = noise[wrong], True
+    near = np.flatnonzero(has & (oracle.left() > 0) & (grid_distances(points, x, oracle.norm) <= oracle.budget))
+    oracle.labels(near, points[near])  # another clean image within the budget is a find
     return points, has
 
 
@@ -40,7 +43,7 @@ def approach(oracle: Oracle, index: np.ndarray, images: np.ndarray) -> np.ndarra
     """
     best = images.copy()
     change = images.astype(np.float64) - oracle.x[index]
-    reach = np.abs(change).reshape(len(index), -1).max(axis=1, initial=0)
+    reach = np.abs(change).max(axis=(1, 2, 3), initial=0)
     low, high = (np.zeros(len(index)), np.ones(len(index)))
     if oracle.norm != L2:
         low, high = np.full(len(index), oracle.budget - 1.0), reach.copy()

@@ -84,9 +84,7 @@ def probe(oracle: Oracle, index: np.ndarray, centre: np.ndarray, directions: np.
     Returns the differences of margins, float64 (M, pairs), and by how many codes the two probes differ, float64 like
     `directions`.
     """
-    ends = [
-        np.rint(np.clip(centre[:, None] + sign * directions, 0, 255)).astype(np.uint8) for sign in (1, -1)
-    ]
+    ends = [np.rint(np.clip(centre[:, None] + sign * directions, 0, 255)).astype(np.uint8) for sign in (1, -1)]
     asked = np.stack(ends, axis=1)  # (M, 2, pairs, C, H, W)
     count = asked.shape[1] * asked.shape[2]
     margins = oracle.margins(np.repeat(index, count), asked.reshape(-1, *centre.shape[1:]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from flows.attack.batch import L2, LINF, AdversarialBatch
+from flows.attack.batch import L2, LINF, AdversarialBatch, grid_budget
 from flows.attack.boundary_start import approach, starting_points
 from flows.attack.common import at_least
 from flows.attack.oracle import Oracle, Progress
@@ -24,25 +24,23 @@ class HopSkipJump:
     rounded away on the grid, or not cross a step of a quantizer.
     """
 
-    name = "hop-skip-jump"
-
     def __init__(
         self,
         *,
         queries: int,
         norm: str = LINF,
-        evaluations: int = 20,
-        delta: float = 8.0,
+        evaluations: int = 10,
+        delta: float = 16.0,
         seed: int = 0,
         progress: Progress | None = None,
     ) -> None:
         self.queries = at_least("hop-skip-jump queries", queries, 3)
         self.evaluations = at_least("hop-skip-jump evaluations", evaluations, 2)
-        if norm not in (LINF, L2):
-            raise FlowError(f"hop-skip-jump norm: expected {LINF} or {L2}, got {norm!r}")
+        grid_budget(0.0, norm)  # refuses an unknown norm
         if not 1 <= delta <= 255:
             raise FlowError(f"hop-skip-jump delta: expected pixel codes from 1 to 255, got {delta}")
         self.norm, self.delta, self.seed = norm, delta, seed
+        self.name = "hop-skip-jump" if norm == LINF else "hop-skip-jump-l2"
         self._progress = progress
 
     def __call__(self, target: Target, x: np.ndarray, y: np.ndarray, epsilon: float) -> AdversarialBatch:
@@ -52,7 +50,7 @@ class HopSkipJump:
         current, started = starting_points(oracle, generators)
         rounds = 0
         while True:
-            standing = np.flatnonzero(started & (oracle.left() > 0))
+            standing = np.flatnonzero(started & (oracle.left() > 1))
             if not len(standing):
                 break
             rounds += 1

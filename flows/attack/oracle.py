@@ -19,8 +19,9 @@ class Oracle:
     Whatever image a search asks about, if it lies within the budget and the target errs, it is that search's find:
     `fooled` (bool (N,)), `found` (uint8 like x, the original until then). `queries`: int64 (N,), at most `queries`
     of the constructor less one, which is kept for the confirmation in `result`. The clean images are asked about at
-    once; `clean`: the classes predicted for them, int64 (N,). `budget`: as in `flows.attack.batch.grid_budget`. `progress`: called with (queries so far, images
-    still standing) after each round.
+    once; `clean`: the classes predicted for them, int64 (N,). `classes`: how many there are. `budget`: as in
+    `flows.attack.batch.grid_budget`. `progress`: called with (queries so far, images still standing) after each
+    round.
     """
 
     def __init__(
@@ -42,7 +43,8 @@ class Oracle:
         self._attack, self._target, self._epsilon = attack, target, epsilon
         self._allowance = at_least(f"{attack} queries", queries, 3) - 1
         self._progress = progress
-        self.clean = self.labels(np.arange(len(x)), x)
+        scores = self.scores(np.arange(len(x)), x)
+        self.clean, self.classes = scores.argmax(axis=1), scores.shape[1]
 
     def left(self) -> np.ndarray:
         """How many more questions each search may ask, int64 (N,): none with a find or without a budget."""
@@ -58,7 +60,9 @@ class Oracle:
         np.add.at(self.queries, index, 1)
         near = grid_distances(images, self.x[index], self.norm) <= self.budget
         hits = np.flatnonzero((scores.argmax(axis=1) != self.y[index]) & near)
-        new = hits[~self.fooled[index[hits]]][::-1]  # backwards: where one search has several finds, the first one stays
+        new = hits[~self.fooled[index[hits]]][
+            ::-1
+        ]  # backwards: where one search has several finds, the first one stays
         self.found[index[new]] = images[new]
         self.fooled[index[new]] = True
         if self._progress:

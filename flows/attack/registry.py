@@ -50,6 +50,16 @@ ATTACKS: dict[str, AttackEntry] = {
     "bim": AttackEntry("bim", "Bim", GRADIENTS, (LINF,), "signed gradient steps from the original"),
     "pgd": AttackEntry("pgd", "Pgd", GRADIENTS, (LINF, L2), "projected gradient ascent from random points"),
     "square": AttackEntry("square", "Square", SCORES, (LINF,), "random search with squares"),
+    "nes": AttackEntry("nes", "Nes", SCORES, (LINF,), "gradient from random pairs of scores, signed steps"),
+    "spsa": AttackEntry("spsa", "Spsa", SCORES, (LINF,), "gradient from pairs that move every pixel, Adam's steps"),
+    "zoo": AttackEntry("zoo", "Zoo", SCORES, (LINF,), "gradient pixel by pixel, Adam's steps"),
+    "hop-skip-jump": AttackEntry(
+        "hop_skip_jump", "HopSkipJump", LABELS, (LINF, L2), "jumps along the boundary towards the original"
+    ),
+    "boundary": AttackEntry("boundary", "Boundary", LABELS, (LINF, L2), "random walk along the boundary"),
+    "substitute": AttackEntry(
+        "substitute", "Substitute", LABELS, (LINF,), "gradients of a network that learned the labels"
+    ),
     "uniform": AttackEntry("uniform", "Uniform", LABELS, (LINF,), "random noise, the control"),
 }
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from flows.attack.adam import Adam
 from flows.attack.finite_difference import FiniteDifference
 from flows.attack.oracle import Progress
-from flows.attack.adam import Adam
 
 
 class Zoo(FiniteDifference):

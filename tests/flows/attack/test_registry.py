@@ -13,7 +13,8 @@ from flows.attack.registry import ATTACKS, GRADIENTS, LINF, attack_names, build,
 from flows.errors import FlowError
 from flows.targets.torch_target import TorchTarget
 
-NEEDED = {"square": {"queries": 50}}
+QUERIES = ("square", "nes", "spsa", "zoo", "hop-skip-jump", "boundary", "substitute")
+NEEDED = {name: {"queries": 50} for name in QUERIES}
 
 
 @pytest.mark.parametrize("name", ATTACKS)
@@ -32,7 +33,7 @@ def test_gradients_are_not_asked_of_a_circuit(name: str, data: tuple[np.ndarray,
 
 
 def test_every_attack_is_registered() -> None:
-    made_for_tests_or_from_arrays = {"ArtSquare", "Transfer"}
+    made_for_tests_or_from_arrays = {"ArtSquare", "Transfer", "FiniteDifference"}
     found = set()
     for path in Path(inspect.getfile(entry)).parent.glob("*.py"):
         module = import_module(f"flows.attack.{path.stem}")
