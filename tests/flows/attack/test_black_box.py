@@ -88,10 +88,8 @@ def test_probes_must_cross_the_quantizer(kind: type, network: torch.nn.Module, d
 
     target = TorchTarget(Coarse(), None)
     clean = int((target.predict(data[0]).argmax(axis=1) != data[1]).sum())
-    narrow, wide = (
-        kind(queries=300, delta=delta)(target, *data, 0.12).success.sum() - clean for delta in (1.0, 32.0)
-    )
-    print(wide,narrow)
+    narrow, wide = (kind(queries=300, delta=delta)(target, *data, 0.12).success.sum() - clean for delta in (1.0, 32.0))
+    print(wide, narrow)
     assert wide > 2 * narrow and wide > 10
 
 
