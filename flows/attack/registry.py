@@ -49,6 +49,30 @@ ATTACKS: dict[str, AttackEntry] = {
     "r-fgsm": AttackEntry("r_fgsm", "RandomFgsm", GRADIENTS, (LINF,), "a random step, then a signed gradient step"),
     "bim": AttackEntry("bim", "Bim", GRADIENTS, (LINF,), "signed gradient steps from the original"),
     "pgd": AttackEntry("pgd", "Pgd", GRADIENTS, (LINF, L2), "projected gradient ascent from random points"),
+    "temperature-pgd": AttackEntry(
+        "temperature_pgd", "TemperaturePgd", GRADIENTS, (LINF, L2), "PGD on logits scaled by the Jacobian"
+    ),
+    "eot-pgd": AttackEntry("eot_pgd", "EotPgd", GRADIENTS, (LINF, L2), "PGD along the mean gradient of many draws"),
+    "apgd-ce": AttackEntry("apgd", "Apgd", GRADIENTS, (LINF, L2), "auto-PGD, cross entropy"),
+    "apgd-dlr": AttackEntry("apgd", "Apgd", GRADIENTS, (LINF, L2), "auto-PGD, logits ratio", {"loss": "dlr"}),
+    "apgd-t": AttackEntry("apgd_targeted", "ApgdTargeted", GRADIENTS, (LINF, L2), "auto-PGD towards each wrong class"),
+    "deepfool": AttackEntry("deepfool", "DeepFool", GRADIENTS, (LINF, L2), "steps to the nearest class border"),
+    "cw-l2": AttackEntry("carlini_wagner", "CarliniWagner", GRADIENTS, (L2,), "the smallest change that fools"),
+    "cw-l2-he2019": AttackEntry(
+        "carlini_wagner",
+        "CarliniWagner",
+        GRADIENTS,
+        (L2,),
+        "Carlini and Wagner with the short schedule of He et al. 2019",
+        {
+            "name": "cw-l2-he2019",
+            "constant": 0.01,
+            "learning_rate": 5e-4,
+            "confidence": 0.0,
+            "binary_steps": 9,
+            "iterations": 10,
+        },
+    ),
     "square": AttackEntry("square", "Square", SCORES, (LINF,), "random search with squares"),
     "uniform": AttackEntry("uniform", "Uniform", LABELS, (LINF,), "random noise, the control"),
 }

@@ -21,7 +21,8 @@ class Search:
     """An attack under way on `x`, uint8 (N, C, H, W), of true classes `y`.
 
     Asks for the clean images first: what is wrong anyway counts as fooled by the original. `budget`: as in
-    `flows.attack.batch.grid_budget`. Raises FlowError for a target without gradients or data of another form.
+    `flows.attack.batch.grid_budget`. `judge`: who says what fools. `passes`: images sent to the target per recorded
+    query. Raises FlowError for a target without gradients or data of another form.
     """
 
     def __init__(
@@ -36,11 +37,13 @@ class Search:
         seed: int = 0,
         progress: Progress | None = None,
         judge: Judge = judge_once,
+        passes: int = 1,
     ) -> None:
         self.target = require_gradients(attack, target)
         self.budget = check_data(attack, x, y, epsilon, norm)
         self._attack, self._x, self._y, self._epsilon, self._norm = attack, x, y, epsilon, norm
         self._seed, self._progress, self._judge = seed, progress, judge
+        self._passes = passes
         self._candidates = x.copy()
         self.fooled, cost = judge(target, x, y)
         self._queries = np.full(len(x), cost, np.int64)
@@ -74,7 +77,7 @@ class Search:
         """`images`: whole codes float32 for `part`, kept where `fooled` (bool); `queries`: asked for each."""
         self._candidates[part[fooled]] = images[torch.from_numpy(fooled)].to(torch.uint8).numpy()
         self.fooled[part] |= fooled
-        self._queries[part] += queries
+        self._queries[part] += queries * self._passes
         if self._progress:
             self._progress(int(self._queries.sum()), int(np.count_nonzero(~self.fooled)))
 
