@@ -12,7 +12,7 @@ from flows.attack.batch import LINF, AdversarialBatch
 from flows.attack.common import at_least
 from flows.attack.losses import LOSSES
 from flows.attack.search import Progress, Search
-from flows.attack.white_box import ask, attacked, check_choice
+from flows.attack.white_box import ask, check_choice
 
 SHORT = {"cross_entropy": "ce"}
 
@@ -48,7 +48,7 @@ class Apgd:
         """`x`: uint8 (N, C, H, W); `y`: integers (N,); `epsilon`: pixel units. Raises FlowError for other data."""
         search = Search(self.name, target, x, y, epsilon, norm=self.norm, seed=self.seed, progress=self._progress)
         rng, loss = np.random.default_rng(self.seed), LOSSES[self.loss]
-        with attacked(search.target, self.backward):
+        with search.gradients(self.backward):
             for _ in range(self.restarts):
                 offsets = search.offsets(rng)
                 for part in search.batches():

@@ -13,7 +13,7 @@ from flows.attack.batch import LINF, AdversarialBatch
 from flows.attack.common import at_least
 from flows.attack.losses import targeted_dlr
 from flows.attack.search import Progress, Search
-from flows.attack.white_box import ask, attacked, check_choice, pixels
+from flows.attack.white_box import ask, check_choice, pixels
 
 
 class ApgdTargeted:
@@ -44,7 +44,7 @@ class ApgdTargeted:
         """`x`: uint8 (N, C, H, W); `y`: integers (N,); `epsilon`: pixel units. Raises FlowError for other data."""
         search = Search(self.name, target, x, y, epsilon, norm=self.norm, seed=self.seed, progress=self._progress)
         rng = np.random.default_rng(self.seed)
-        with attacked(search.target, self.backward):
+        with search.gradients(self.backward):
             wanted = self._rank(search, len(x))
             for _ in range(self.restarts):
                 for rank in range(wanted.shape[1]):

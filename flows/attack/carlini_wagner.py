@@ -11,7 +11,7 @@ from flows.attack.batch import L2, AdversarialBatch
 from flows.attack.common import at_least
 from flows.attack.losses import margin
 from flows.attack.search import Progress, Search
-from flows.attack.white_box import attacked, check_choice, pixels, wrong
+from flows.attack.white_box import check_choice, pixels, wrong
 from flows.errors import FlowError
 
 EDGE = 1 - 1e-6  # keeps atanh of black and white finite
@@ -61,7 +61,7 @@ class CarliniWagner:
         """`x`: uint8 (N, C, H, W); `y`: integers (N,); `epsilon`: L2 distance, pixel units. Raises FlowError."""
         search = Search(self.name, target, x, y, epsilon, norm=L2, seed=self.seed, progress=self._progress)
         lengths = []
-        with attacked(search.target, self.backward):
+        with search.gradients(self.backward):
             for part in search.batches():
                 images, squares = self._smallest(search, part)
                 asked = self.binary_steps * self.iterations

@@ -12,7 +12,7 @@ from flows.attack.ball import check_norm
 from flows.attack.batch import LINF, AdversarialBatch
 from flows.attack.common import at_least
 from flows.attack.search import Progress, Search
-from flows.attack.white_box import attacked, check_choice, jacobian, pixels, wrong
+from flows.attack.white_box import check_choice, jacobian, pixels, wrong
 from flows.errors import FlowError
 
 NUDGE = 1e-4  # beyond the border, in logits
@@ -51,7 +51,7 @@ class DeepFool:
     def __call__(self, target: object, x: np.ndarray, y: np.ndarray, epsilon: float) -> AdversarialBatch:
         """`x`: uint8 (N, C, H, W); `y`: integers (N,); `epsilon`: pixel units. Raises FlowError for other data."""
         search = Search(self.name, target, x, y, epsilon, norm=self.norm, seed=self.seed, progress=self._progress)
-        with attacked(search.target, self.backward):
+        with search.gradients(self.backward):
             for part in search.batches():
                 self._fool(search, part)
         details = {"backward": self.backward, "steps": self.steps, "overshoot": self.overshoot}

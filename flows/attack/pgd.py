@@ -12,7 +12,7 @@ from flows.attack.batch import LINF, AdversarialBatch
 from flows.attack.common import at_least
 from flows.attack.losses import LOSSES
 from flows.attack.search import Progress, Search
-from flows.attack.white_box import ask, attacked, check_choice
+from flows.attack.white_box import ask, check_choice
 from flows.errors import FlowError
 
 
@@ -71,7 +71,7 @@ class Pgd:
         step = max(2.5 * radius / self.steps, radius / 4, 1.0) if self.step_size is None else self.step_size * 255
         steps = Steps(self.steps, step, self.momentum, self.early_exit)
         rng, stuck = np.random.default_rng(self.seed), 0
-        with attacked(search.target, self.backward):
+        with search.gradients(self.backward):
             for _ in range(self.restarts):
                 offsets = search.offsets(rng) if self.random_start else None
                 for part in search.batches():

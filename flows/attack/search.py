@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -11,9 +12,10 @@ from torch import Tensor
 from flows.attack.ball import BALLS, Ball
 from flows.attack.batch import LINF, AdversarialBatch
 from flows.attack.common import Judge, check_data, finish, judge_once
-from flows.attack.white_box import require_gradients
+from flows.attack.layout import channels_last
+from flows.attack.white_box import attacked, pixels, require_gradients
 
-BATCH = 128  # images per gradient pass: on a CPU larger ones leave the cache and are slower per image
+BATCH = 128  # images per gradient pass
 Progress = Callable[[int, int], None]
 
 
@@ -47,6 +49,13 @@ class Search:
         self._candidates = x.copy()
         self.fooled, cost = judge(target, x, y)
         self._queries = np.full(len(x), cost, np.int64)
+
+    @contextmanager
+    def gradients(self, backward: str) -> Iterator[None]:
+        """Within the context the target is set up for fast gradients through the backward pass `backward`."""
+        sample = pixels(self.codes(np.arange(1)))
+        with attacked(self.target, backward), channels_last(self.target.module, sample):
+            yield
 
     def batches(self) -> Iterator[np.ndarray]:
         """Indices of the images that stand now, in batches; none where the budget allows no change."""
