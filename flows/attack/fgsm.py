@@ -8,7 +8,7 @@ from brevitas_models.quantizers.backward import MODES
 from flows.attack.batch import AdversarialBatch
 from flows.attack.losses import cross_entropy
 from flows.attack.search import Search
-from flows.attack.white_box import ask, attacked, check_choice
+from flows.attack.white_box import ask, check_choice
 
 
 class Fgsm:
@@ -26,7 +26,7 @@ class Fgsm:
     def __call__(self, target: object, x: np.ndarray, y: np.ndarray, epsilon: float) -> AdversarialBatch:
         """`x`: uint8 (N, C, H, W); `y`: integers (N,); `epsilon`: pixel units. Raises FlowError for other data."""
         search = Search(self.name, target, x, y, epsilon, seed=self.seed)
-        with attacked(search.target, self.backward):
+        with search.gradients(self.backward):
             for part in search.batches():
                 codes = search.codes(part)
                 gradient = ask(search.target, codes, search.classes(part), cross_entropy).gradient

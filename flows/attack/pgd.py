@@ -12,7 +12,7 @@ from flows.attack.batch import LINF, AdversarialBatch
 from flows.attack.common import at_least
 from flows.attack.losses import LOSSES
 from flows.attack.search import Progress, Search
-from flows.attack.white_box import ask, attacked, check_choice
+from flows.attack.white_box import ask, check_choice
 from flows.errors import FlowError
 
 
@@ -45,7 +45,7 @@ class Pgd:
         self.restarts = at_least("pgd restarts", restarts, 1)
         if restarts > 1 and not random_start:
             raise FlowError("pgd: expected random_start for more than one restart; they would all be the same")
-        if step_size is not None and not 0 < step_size <= 1:
+        if step_size is not None and not 0 < step_size <= (1 if norm == LINF else np.finfo(np.float32).max):
             raise FlowError(f"pgd step_size: expected pixel units above 0 up to 1, got {step_size}")
         if not 0 <= momentum <= 1:
             raise FlowError(f"pgd momentum: expected 0 to 1, got {momentum}")
@@ -63,19 +63,25 @@ class Pgd:
     def __call__(self, target: object, x: np.ndarray, y: np.ndarray, epsilon: float) -> AdversarialBatch:
         """`x`: uint8 (N, C, H, W); `y`: integers (N,); `epsilon`: pixel units. Raises FlowError for other data."""
         search = Search(self.name, target, x, y, epsilon, norm=self.norm, seed=self.seed, progress=self._progress)
+        return search.finish(self._climb(search))
+
+    def _climb(self, search: Search) -> dict[str, object]:
+        """All restarts; the details."""
         radius = search.budget if self.norm == LINF else search.budget**0.5
         step = max(2.5 * radius / self.steps, radius / 4, 1.0) if self.step_size is None else self.step_size * 255
         steps = Steps(self.steps, step, self.momentum, self.early_exit)
         rng, stuck = np.random.default_rng(self.seed), 0
-        with attacked(search.target, self.backward):
+        with search.gradients(self.backward):
             for _ in range(self.restarts):
-                offsets = search.offsets(rng) if self.random_start else np.zeros(x.shape, np.float32)
+                offsets = search.offsets(rng) if self.random_start else None
                 for part in search.batches():
-                    start = search.codes(part) + torch.from_numpy(offsets[part])
+                    start = search.codes(part)
+                    if offsets is not None:
+                        start += torch.from_numpy(offsets[part])
                     found = climb(self._ask(search, part), search.ball(part), start, steps)
                     search.record(part, found.images, found.fooled, found.passes)
                     stuck += found.stuck
-        details = {
+        return {
             "backward": self.backward,
             "loss": self.loss,
             "steps": self.steps,
@@ -84,8 +90,8 @@ class Pgd:
             "step_codes": round(step, 3),
             "zero_gradient_stops": stuck,
         }
-        return search.finish(details)
 
     def _ask(self, search: Search, part: np.ndarray) -> Ask:
+        """What the climb of the images `part` asks."""
         right, loss = search.classes(part), LOSSES[self.loss]
         return lambda codes, index, gradient: ask(search.target, codes, right[index], loss, gradient)

@@ -9,7 +9,7 @@ from brevitas_models.quantizers.backward import MODES
 from flows.attack.batch import AdversarialBatch
 from flows.attack.losses import cross_entropy
 from flows.attack.search import Search
-from flows.attack.white_box import ask, attacked, check_choice
+from flows.attack.white_box import ask, check_choice
 
 
 class RandomFgsm:
@@ -30,7 +30,7 @@ class RandomFgsm:
         search = Search(self.name, target, x, y, epsilon, seed=self.seed)
         first = search.budget // 2
         signs = np.random.default_rng(self.seed).choice(np.array([-first, first], np.float32), x.shape)
-        with attacked(search.target, self.backward):
+        with search.gradients(self.backward):
             for part in search.batches():
                 ball = search.ball(part)
                 start = ball.project(search.codes(part) + torch.from_numpy(signs[part]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -11,9 +12,10 @@ from torch import Tensor
 from flows.attack.ball import BALLS, Ball
 from flows.attack.batch import LINF, AdversarialBatch
 from flows.attack.common import Judge, check_data, finish, judge_once
-from flows.attack.white_box import require_gradients
+from flows.attack.layout import channels_last
+from flows.attack.white_box import attacked, pixels, require_gradients
 
-BATCH = 128  # images per gradient pass: on a CPU larger ones leave the cache and are slower per image
+BATCH = 128  # images per gradient pass
 Progress = Callable[[int, int], None]
 
 
@@ -21,7 +23,8 @@ class Search:
     """An attack under way on `x`, uint8 (N, C, H, W), of true classes `y`.
 
     Asks for the clean images first: what is wrong anyway counts as fooled by the original. `budget`: as in
-    `flows.attack.batch.grid_budget`. Raises FlowError for a target without gradients or data of another form.
+    `flows.attack.batch.grid_budget`. `judge`: who says what fools. `passes`: images sent to the target per recorded
+    query. Raises FlowError for a target without gradients or data of another form.
     """
 
     def __init__(
@@ -36,14 +39,23 @@ class Search:
         seed: int = 0,
         progress: Progress | None = None,
         judge: Judge = judge_once,
+        passes: int = 1,
     ) -> None:
         self.target = require_gradients(attack, target)
         self.budget = check_data(attack, x, y, epsilon, norm)
         self._attack, self._x, self._y, self._epsilon, self._norm = attack, x, y, epsilon, norm
         self._seed, self._progress, self._judge = seed, progress, judge
+        self._passes = passes
         self._candidates = x.copy()
         self.fooled, cost = judge(target, x, y)
         self._queries = np.full(len(x), cost, np.int64)
+
+    @contextmanager
+    def gradients(self, backward: str) -> Iterator[None]:
+        """Within the context the target is set up for fast gradients through the backward pass `backward`."""
+        sample = pixels(self.codes(np.arange(1)))
+        with attacked(self.target, backward), channels_last(self.target.module, sample):
+            yield
 
     def batches(self) -> Iterator[np.ndarray]:
         """Indices of the images that stand now, in batches; none where the budget allows no change."""
@@ -74,7 +86,7 @@ class Search:
         """`images`: whole codes float32 for `part`, kept where `fooled` (bool); `queries`: asked for each."""
         self._candidates[part[fooled]] = images[torch.from_numpy(fooled)].to(torch.uint8).numpy()
         self.fooled[part] |= fooled
-        self._queries[part] += queries
+        self._queries[part] += queries * self._passes
         if self._progress:
             self._progress(int(self._queries.sum()), int(np.count_nonzero(~self.fooled)))
 

@@ -96,6 +96,17 @@ def ask(target: TorchTarget, codes: Tensor, right: Tensor, loss: Loss, gradient:
     return Answer(logits.detach(), wrong(logits, right), value.detach(), slope)
 
 
+def jacobian(outputs: Tensor, x: Tensor) -> Tensor:
+    """d outputs / d x: outputs (n, k), computed from x (n, C, H, W) image by image -> (n, k, C, H, W)."""
+    rows = []
+    for column in outputs.unbind(1):
+        slope = None
+        if column.requires_grad:
+            (slope,) = torch.autograd.grad(column.sum(), x, retain_graph=True, allow_unused=True)
+        rows.append(torch.zeros_like(x) if slope is None else slope)
+    return torch.stack(rows, dim=1).detach()
+
+
 def loss_and_gradient(
     target: TorchTarget, codes: np.ndarray, y: np.ndarray, loss: str = "cross_entropy"
 ) -> tuple[np.ndarray, np.ndarray]:
