@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from flows.attack.batch import LINF, AdversarialBatch
+from flows.attack.finds import Finds
 from flows.errors import FlowError
 
 
@@ -12,7 +13,7 @@ class WorstCase:
     """Collects attacks on the same images `x`, uint8 (N, C, H, W), all with budgets in the same `norm`.
 
     `images`: the first image found that fools, else the original. `fooled`: bool (N,). `by`: the attack's name, ""
-    where none succeeded.
+    where none succeeded. `finds`: what each attack found.
     """
 
     def __init__(self, x: np.ndarray, norm: str = LINF) -> None:
@@ -20,6 +21,7 @@ class WorstCase:
         self.images = x.copy()
         self.fooled = np.zeros(len(x), bool)
         self.by = np.full(len(x), "", dtype=object)
+        self.finds = Finds()
 
     def add(self, batch: AdversarialBatch, index: np.ndarray | None = None) -> None:
         """Takes a batch on the images `index` (integers), by default the first ones. Raises FlowError if it does
@@ -33,6 +35,7 @@ class WorstCase:
         if batch.norm != self._norm:
             raise FlowError(f"worst case: expected budgets in {self._norm}, got {batch.norm} from {batch.attack}")
         batch.check(self._originals[index])
+        self.finds.add(batch, self._originals[index], index)
         new = batch.success & ~self.fooled[index]
         self.images[index[new]] = batch.images[new]
         self.by[index[new]] = batch.attack
