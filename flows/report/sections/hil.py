@@ -13,7 +13,7 @@ SEES = {"scores": "scores", "labels": "the class only"}
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """One attack through the circuit. `sees`: in words. `budget`: queries allowed per image; `queries`: asked in all."""
+    """One attack through the circuit. `sees`: in words. `budget`: queries per image; `queries`: asked in all."""
 
     name: str
     sees: str
