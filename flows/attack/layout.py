@@ -31,12 +31,18 @@ def _set(module: nn.Module, layout: torch.memory_format) -> Iterator[tuple[objec
     for parameter in module.parameters():
         if parameter.dim() == 4:
             yield parameter, "data", parameter.data
-            parameter.data = parameter.data.contiguous(memory_format=layout)
+            parameter.data = _with_layout(parameter.data, layout)
     for layer in module.modules():
         kept = getattr(layer, "frozen", None)  # see brevitas_models/networks/frozen.py
         if isinstance(kept, Tensor) and kept.dim() == 4:
             yield layer, "frozen", kept
-            layer.frozen = kept.contiguous(memory_format=layout)
+            layer.frozen = _with_layout(kept, layout)
+
+
+def _with_layout(weight: Tensor, layout: torch.memory_format) -> Tensor:
+    """A copy; `contiguous` would leave a weight of one input channel as it is, and torch then takes the whole
+    convolution for channels first."""
+    return torch.empty_like(weight, memory_format=layout).copy_(weight)
 
 
 def _restore(weights: list[tuple[object, str, Tensor]]) -> None:
