@@ -143,7 +143,10 @@ def build(
 
 
 def _factory(chosen: AttackEntry) -> type:
-    return getattr(import_module(f"flows.attack.{chosen.module}"), chosen.factory)
+    try:
+        return getattr(import_module(f"flows.attack.{chosen.module}"), chosen.factory)
+    except ModuleNotFoundError as error:
+        raise FlowError(f"{chosen.factory}: expected {error.name} to be installed, or another attack") from error
 
 
 def _types(hint: object) -> tuple[type, ...]:

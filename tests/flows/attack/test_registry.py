@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -75,3 +76,10 @@ def test_plain_values_become_an_attack(target: TorchTarget, data: tuple[np.ndarr
 def test_bad_values_are_refused(name: str, values: dict[str, object], text: str) -> None:
     with pytest.raises(FlowError, match=text):
         build(name, values)
+
+
+def test_an_attack_whose_tools_are_absent_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.delitem(sys.modules, "flows.attack.substitute", raising=False)
+    with pytest.raises(FlowError, match="Substitute: expected torch to be installed, or another attack"):
+        build("substitute", {"queries": 9})
