@@ -7,12 +7,12 @@ both the same queries; batch sizes are the attack's own and shrink as images are
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.emit import emit
 from flows.attack.hardware import through_queries
 from flows.errors import FlowError
 from flows.stages.files import read_arrays
@@ -64,9 +64,10 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=32)
     parser.add_argument("--queries", type=int, default=200)
     parser.add_argument("--epsilon", type=float, default=0.1)
+    parser.add_argument("--out", help="a file for the JSON, too")
     options = parser.parse_args()
     result = benchmark(options.run, options.attacks, options.images, options.queries, options.epsilon)
-    print(json.dumps(result, indent=1))
+    emit(result, options.out)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ the mean queries of theirs, and the share of images fooled within epsilon by bot
 
 from __future__ import annotations
 
-import json
+import argparse
 import time
 from collections.abc import Callable
 
@@ -16,6 +16,7 @@ from art.attacks import evasion
 from sklearn.datasets import load_digits
 from torch import nn
 
+from benchmarks.emit import emit
 from flows.adapters.foolbox_model import foolbox
 from flows.adapters.toolbox_attack import ArtAttack, FoolboxAttack, ToolboxAttack
 from flows.attack.common import labels
@@ -66,6 +67,9 @@ def pairs() -> list[tuple[str, dict[str, object], ToolboxAttack, float]]:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", help="a file for the JSON, too")
+    out = parser.parse_args().out
     torch.set_num_threads(1)
     network, x, y = digits()
     rows = []
@@ -87,7 +91,7 @@ def main() -> None:
                 "time_ratio": (middle - started) / (time.perf_counter() - middle),
             }
         )
-    print(json.dumps({"images": len(x), "rows": rows}, indent=1))
+    emit({"images": len(x), "rows": rows}, out)
 
 
 if __name__ == "__main__":
