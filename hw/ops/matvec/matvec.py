@@ -129,7 +129,8 @@ class MatVec:
         parameters |= {"X_BITS": shape.x_bits, "X_SIGNED": int(self.input_type.signed)}
         parameters |= {"W_BITS": shape.w_bits, "W_SIGNED": int(self.weight_type.signed)}
         parameters |= {"W_BIPOLAR": int(self.weight_type.bipolar), "XNOR": int(shape.xnor)}
-        parameters |= {"SERIAL_W": int(shape.serial_weights), "MEMORY": MEMORIES.index(self.memory)}
+        parameters |= {"SERIAL_W": int(shape.serial_weights)}
+        parameters |= {"W_BLOCK": int(shape.weights_in_blocks), "X_BLOCK": int(shape.ring_in_blocks)}
         parameters |= {"ACC_BITS": shape.acc_bits, "ACC_SIGNED": int(shape.acc_signed)}
         parameters |= {"SHIFT": shape.shift, "Y_BITS": shape.y_bits}
         tiles = self.weights.reshape(self.folds, self.pe, self.beats, self.simd).transpose(0, 2, 1, 3)
