@@ -118,6 +118,12 @@ class Window(PlainRecord):
     def cycles_per_frame(self) -> int:
         return max(self.input.beats, self.output.beats)
 
+    def needs(self) -> np.ndarray:
+        """Of each output beat, the input beats up to the end of its window's last row."""
+        rows, columns = self.scan
+        taken = (np.arange(rows.count) * rows.stride + rows.span) * columns.size * self.folds
+        return np.repeat(taken, self.output.beats // rows.count)
+
     def golden(self, values: np.ndarray) -> np.ndarray:
         """int64 (N, H, W, C) -> int64 (N, *output.shape)."""
         rows, columns = self.axes
