@@ -24,6 +24,11 @@ def instance_name(op: Op) -> str:
     return f"u_{op.name}"
 
 
+def stream_signals(dataflow: Dataflow) -> dict[str, tuple[str, str]]:
+    """Stream name -> names of its valid and its ready signal in the top."""
+    return {name: (f"s{index}_valid", f"s{index}_ready") for index, name in enumerate(dataflow.streams)}
+
+
 def stitch(dataflow: Dataflow) -> dict[str, str]:
     """The circuit as {file name: text}, all in one folder.
 
