@@ -1,4 +1,4 @@
-"""`stochastic_threshold`: noise that is the same bit for bit in both models, whatever the folding, and rounds fairly."""
+"""`stochastic_threshold`: the same noise bit for bit in both models, whatever the folding; it rounds fairly."""
 
 from __future__ import annotations
 
