@@ -13,8 +13,8 @@ from flows.errors import FlowError
 
 
 def channel_thresholds(stairs: Staircase, channel: int, low: int, high: int) -> list[int]:
-    """Thresholds t (ascending) of one channel with `stairs(a) == stairs.low + #{t <= a}` for every integer a of
-    [low, high].
+    """Thresholds t (ascending) of one channel with `stairs(a) == stairs.low + stairs.step * #{t <= a}` for every
+    integer a of [low, high].
 
     A step below the range is put at `low`, one that is never reached at `high + 1`. Raises FlowError where the
     function falls instead of rises.
@@ -26,7 +26,7 @@ def channel_thresholds(stairs: Staircase, channel: int, low: int, high: int) -> 
         )
     result: list[int] = []
     floor = low
-    for code in range(stairs.low + 1, stairs.high + 1):
+    for code in range(stairs.low + stairs.step, stairs.high + 1, stairs.step):
         if code <= first:
             result.append(low)
             continue
