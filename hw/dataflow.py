@@ -7,21 +7,24 @@ import re
 import zipfile
 import zlib
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 import onnx
 
+from hw import wiring
 from hw.errors import HardwareError
-from hw.onnx_builder import OnnxBuilder
-from hw.op import Op, Resources
+from hw.onnx_builder import OnnxBuilder, Step
+from hw.op import Op, Resources, golden_of, inputs_of, onnx_of, outputs_of, stream_names
 from hw.stream import Stream
+from hw.wiring import INPUT
 
-FORMAT = 1
+FORMAT = 2
 KINDS = ("pad", "window", "matvec", "threshold", "maxpool", "width_converter", "fifo", "argmax")
 MAX_JSON_BYTES = 16 << 20
 #: What json, zipfile and numpy raise for damaged or hostile files.
@@ -47,37 +50,47 @@ def op_class(kind: str) -> type:
 
 @dataclass(frozen=True)
 class Dataflow:
-    """Operators in order; each one's input stream is the previous one's output.
+    """Operators and the streams between them, a graph without loops.
 
-    `name`: a Verilog identifier. `ops`: at least one, with unique names. Raises HardwareError where two
-    neighbours do not fit (shape up to flattening, dtype, elements per beat).
+    `name`: a Verilog identifier. `ops`: at least one, with unique names, each behind those it takes streams from.
+    `sources`: operator name -> names of the streams it takes, in the order of its ports; None for a chain. A stream
+    is named `input` (the network's), as the operator that gives it, or `op.0`, `op.1`, ... where that one gives
+    several. Every stream goes to exactly one operator, so copies are made by `fork`; the last operator's only stream
+    is the network's output. Raises HardwareError for anything else, and where a stream does not fit its port (shape
+    up to flattening, dtype, elements per beat).
     """
 
     name: str
     ops: tuple[Op, ...]
+    sources: Mapping[str, tuple[str, ...]] | None = field(default=None, hash=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "ops", tuple(self.ops))
         if not self.ops:
             raise HardwareError("a dataflow needs at least one operator, got none")
         if not _is_identifier(self.name):
             raise HardwareError(f"expected a dataflow name that is an identifier, got {self.name!r}")
         names = [op.name for op in self.ops]
         for name in names:
-            if not _is_identifier(name) or names.count(name) > 1:
-                raise HardwareError(f"expected operator names to be unique identifiers, got {name!r}")
-        for left, right in zip(self.ops, self.ops[1:], strict=False):
-            a, b = left.output, right.input
-            fits = a.elements == b.elements and a.dtype == b.dtype and a.parallel == b.parallel
-            if not fits or (a.shape != b.shape and len(b.shape) == 3 and len(a.shape) == 3):
-                raise HardwareError(f"{left.name} gives {a}, but {right.name} expects {b}")
+            if not _is_identifier(name) or names.count(name) > 1 or name == INPUT:
+                raise HardwareError(f"expected operator names to be unique identifiers, not {INPUT!r}, got {name!r}")
+        sources = wiring.chain(self.ops) if self.sources is None else wiring.named(self.ops, self.sources)
+        wiring.check(self.ops, sources)
+        object.__setattr__(self, "sources", MappingProxyType(sources))
 
     @property
     def input(self) -> Stream:
-        return self.ops[0].input
+        return inputs_of(self.ops[0])[0]
 
     @property
     def output(self) -> Stream:
-        return self.ops[-1].output
+        return outputs_of(self.ops[-1])[0]
+
+    @property
+    def streams(self) -> dict[str, Stream]:
+        """Every stream by name, `input` first, then those of the operators in order."""
+        pairs = (pair for op in self.ops for pair in zip(stream_names(op), outputs_of(op), strict=True))
+        return {INPUT: self.input, **dict(pairs)}
 
     @property
     def cycles_per_frame_bound(self) -> int:
@@ -89,11 +102,16 @@ class Dataflow:
 
     def golden(self, codes: np.ndarray) -> np.ndarray:
         """Integers (N, *input.shape) -> int64 (N, *output.shape), by the operators' numpy models."""
-        (_, values) = deque(self.trace(codes), maxlen=1)[0]
+        (_, values) = deque(self.values(codes), maxlen=1)[0]
         return values
 
     def trace(self, codes: np.ndarray) -> Iterator[tuple[Op, np.ndarray]]:
-        """Yields (operator, its int64 output) one after the other for the input integers."""
+        """Yields (operator, its int64 output) in order, for every operator that gives one stream."""
+        ops = {op.name: op for op in self.ops}
+        yield from ((ops[name], values) for name, values in self.values(codes) if name in ops)
+
+    def values(self, codes: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+        """Yields (stream name, its int64 values (N, *shape)) for every stream that an operator gives, in order."""
         values = np.asarray(codes)
         if values.dtype.kind not in "iu" or values.shape[1:] != self.input.shape:
             raise HardwareError(
@@ -101,10 +119,13 @@ class Dataflow:
                 f"got {values.dtype} {values.shape}"
             )
         self.input.dtype.check(values, "input")
-        values = values.astype(np.int64)
+        waiting = {INPUT: values.astype(np.int64)}
         for op in self.ops:
-            values = op.golden(values.reshape(len(values), *op.input.shape))
-            yield op, values
+            taken = (waiting.pop(name) for name in self.sources[op.name])
+            shaped = (v.reshape(len(v), *s.shape) for v, s in zip(taken, inputs_of(op), strict=True))
+            for name, given in zip(stream_names(op), golden_of(op, *shaped), strict=True):
+                waiting[name] = given
+                yield name, given
 
     def result(self, output: np.ndarray) -> Result:
         """Splits the last stream's values, (N, *output.shape), into scores and labels.
@@ -120,18 +141,28 @@ class Dataflow:
 
     def to_onnx(self) -> onnx.ModelProto:
         """Standard ONNX of the whole, exact for every input; float32 inside where that is provably enough."""
-        steps = [(op.name, lambda b, t, op=op: op.to_onnx(b, t)) for op in self.ops]
+        steps = [Step(self.sources[op.name], stream_names(op), self._onnx_step(op)) for op in self.ops]
         try:
-            return OnnxBuilder(np.float32).build(self.input.shape, steps)
+            return OnnxBuilder(np.float32).build(self.input.shape, INPUT, steps)
         except HardwareError:
-            return OnnxBuilder(np.float64).build(self.input.shape, steps)
+            return OnnxBuilder(np.float64).build(self.input.shape, INPUT, steps)
+
+    def _onnx_step(self, op: Op) -> Callable[..., tuple[str, ...]]:
+        streams = self.streams
+
+        def step(builder: OnnxBuilder, *tensors: str) -> tuple[str, ...]:
+            ports = zip(tensors, self.sources[op.name], inputs_of(op), strict=True)
+            return onnx_of(op, builder, *(builder.shaped(t, streams[name].shape, to.shape) for t, name, to in ports))
+
+        return step
 
     def save(self, folder: Path) -> None:
         """Writes `dataflow.json` and `dataflow.npz` into an existing folder."""
         records, arrays = [], {}
         for index, op in enumerate(self.ops):
             parameters, integers = op.to_record()
-            records.append({"kind": op.kind, "name": op.name, "parameters": parameters, "arrays": sorted(integers)})
+            record = {"kind": op.kind, "name": op.name, "sources": list(self.sources[op.name])}
+            records.append(record | {"parameters": parameters, "arrays": sorted(integers)})
             arrays |= {f"{index}.{key}": np.asarray(value, dtype=np.int64) for key, value in integers.items()}
         np.savez_compressed(folder / "dataflow.npz", **arrays)
         text = json.dumps({"format": FORMAT, "name": self.name, "ops": records}, indent=1)
@@ -155,7 +186,7 @@ class Dataflow:
                     )
                     for index, op in enumerate(record["ops"])
                 )
-            return cls(record["name"], ops)
+            return cls(record["name"], ops, {op["name"]: op["sources"] for op in record["ops"]})
         except HardwareError:
             raise
         except DAMAGE as error:

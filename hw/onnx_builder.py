@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
 import onnx
@@ -12,6 +14,14 @@ from hw.errors import HardwareError
 
 OPSET = 18
 _EXACT = {np.dtype(np.float32): 1 << 24, np.dtype(np.float64): 1 << 53}
+
+
+class Step(NamedTuple):
+    """One operator: names of the streams it takes, of those it gives, and function(builder, *tensors) -> tensors."""
+
+    sources: tuple[str, ...]
+    results: tuple[str, ...]
+    function: Callable[..., tuple[str, ...]]
 
 
 class OnnxBuilder:
@@ -57,18 +67,26 @@ class OnnxBuilder:
         self._nodes.append(helper.make_node(op_type, list(inputs), [output], name=output, **attributes))
         return output
 
-    def build(self, input_shape: tuple[int, ...], steps: list[tuple[str, object]]) -> onnx.ModelProto:
-        """Runs `steps`, (tensor name, function(builder, tensor) -> tensor), from `codes` (N, *shape) int64.
+    def shaped(self, tensor: str, have: tuple[int, ...], want: tuple[int, ...]) -> str:
+        """`tensor`, (N, *have), as (N, *want); itself where the shapes are equal."""
+        if have == want:
+            return tensor
+        return self.add("Reshape", tensor, self.constant(np.array([-1, *want], np.int64)))
 
-        Every step's result is also a graph output (int64, under the step's name), so that a caller may ask
-        onnxruntime for any intermediate value; the last one is the network's output.
+    def build(self, input_shape: tuple[int, ...], source: str, steps: Sequence[Step]) -> onnx.ModelProto:
+        """Runs `steps` in order on `codes` (N, *shape) int64, which they know as the stream `source`.
+
+        Every stream that a step gives is also a graph output (int64, under the stream's name), so that a caller may
+        ask onnxruntime for any intermediate value; the last one is the network's output.
         """
-        tensor = self.add("Cast", "codes", to=helper.np_dtype_to_tensor_dtype(self.dtype))
+        tensors = {source: self.add("Cast", "codes", to=helper.np_dtype_to_tensor_dtype(self.dtype))}
         outputs = []
-        for name, step in steps:
-            tensor = step(self, tensor)
-            self._nodes.append(helper.make_node("Cast", [tensor], [name], name=f"out_{name}", to=TensorProto.INT64))
-            outputs.append(helper.make_tensor_value_info(name, TensorProto.INT64, None))
+        for step in steps:
+            results = step.function(self, *(tensors[name] for name in step.sources))
+            for name, tensor in zip(step.results, results, strict=True):
+                tensors[name] = tensor
+                self._nodes.append(helper.make_node("Cast", [tensor], [name], name=f"out_{name}", to=TensorProto.INT64))
+                outputs.append(helper.make_tensor_value_info(name, TensorProto.INT64, None))
         codes = helper.make_tensor_value_info("codes", TensorProto.INT64, ["N", *input_shape])
         graph = helper.make_graph(self._nodes, "golden", [codes], outputs, self._initializers)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=9)

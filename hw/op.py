@@ -1,4 +1,5 @@
-"""What every operator answers for its own parameters: the protocol, and the two small records it speaks in."""
+"""What every operator answers for its own parameters: the protocol, the small records it speaks in, and the view of
+its streams that is the same for operators of one stream and of several."""
 
 from __future__ import annotations
 
@@ -51,11 +52,16 @@ class Resources:
 
 @runtime_checkable
 class Op(Protocol):
-    """One operator of a dataflow: a frozen dataclass with integer parameters, one stream in, one stream out.
+    """One operator of a dataflow: a frozen dataclass with integer parameters.
 
     Every concrete operator stores its parameters and derives the rest. `kind` is the name of its room. Its
     SystemVerilog module has the ports `clk`, `rst` (synchronous, active high), `in_data/in_valid/in_ready`,
     `out_data/out_valid/out_ready`, and returns to its initial state on `rst`.
+
+    What is written here is an operator of one stream in, one stream out. One that takes several has `inputs`, a tuple
+    of streams, instead of `input`, the ports `in0_data`, `in1_data`, ..., and gets as many values in `golden` and
+    tensors in `to_onnx`. One that gives several has `outputs`, the ports `out0_data`, ..., and returns tuples of
+    them. Whoever walks a dataflow uses `inputs_of`, `outputs_of`, `golden_of` and `onnx_of`, which hide the difference.
     """
 
     name: str
@@ -87,3 +93,31 @@ class Op(Protocol):
 
     def to_record(self) -> tuple[dict[str, object], dict[str, np.ndarray]]:
         """JSON-able parameters and integer arrays, enough for `from_record` to build an equal operator."""
+
+
+def inputs_of(op: Op) -> tuple[Stream, ...]:
+    """Every stream that the operator takes, in the order of its ports."""
+    return op.inputs if hasattr(op, "inputs") else (op.input,)
+
+
+def outputs_of(op: Op) -> tuple[Stream, ...]:
+    """Every stream that the operator gives, in the order of its ports."""
+    return op.outputs if hasattr(op, "outputs") else (op.output,)
+
+
+def stream_names(op: Op) -> tuple[str, ...]:
+    """Names of the streams that the operator gives: its own name, or `name.0`, `name.1`, ... where there are several."""
+    count = len(outputs_of(op))
+    return (op.name,) if count == 1 else tuple(f"{op.name}.{index}" for index in range(count))
+
+
+def golden_of(op: Op, *values: np.ndarray) -> tuple[np.ndarray, ...]:
+    """One int64 array (N, *shape) for each stream it takes -> one for each that it gives."""
+    result = op.golden(*values)
+    return result if isinstance(result, tuple) else (result,)
+
+
+def onnx_of(op: Op, builder: OnnxBuilder, *tensors: str) -> tuple[str, ...]:
+    """One tensor (N, *shape) for each stream it takes -> one for each that it gives."""
+    result = op.to_onnx(builder, *tensors)
+    return result if isinstance(result, tuple) else (result,)

@@ -10,6 +10,8 @@ import onnxruntime as ort
 
 from flows.errors import FlowError
 from hw.dataflow import Dataflow
+from hw.stream import Stream
+from hw.wiring import INPUT
 
 MAX_SESSIONS = 8
 _sessions: dict[tuple[str, int], ort.InferenceSession] = {}
@@ -50,14 +52,17 @@ class GoldenSession:
 
     def run(self, codes: np.ndarray) -> np.ndarray:
         """Integers (N, *input.shape) -> int64 (N, *output.shape). Raises FlowError for anything else."""
-        last = self.dataflow.ops[-1]
-        return self._run(codes, [last])[last.name]
+        last = self.dataflow.ops[-1].name
+        return self._run(codes, {last: self.dataflow.output})[last]
 
     def intermediates(self, codes: np.ndarray) -> dict[str, np.ndarray]:
-        """Integers (N, *input.shape) -> operator name: its int64 output (N, *op.output.shape), in order."""
-        return self._run(codes, list(self.dataflow.ops))
+        """Integers (N, *input.shape) -> stream name: its int64 values (N, *shape), in the order of the operators.
 
-    def _run(self, codes: np.ndarray, ops: list) -> dict[str, np.ndarray]:
+        The name is the operator's, or `op.0`, `op.1`, ... where it gives several streams.
+        """
+        return self._run(codes, {name: stream for name, stream in self.dataflow.streams.items() if name != INPUT})
+
+    def _run(self, codes: np.ndarray, streams: dict[str, Stream]) -> dict[str, np.ndarray]:
         codes = np.asarray(codes)
         expected = self.dataflow.input.shape
         if codes.dtype.kind not in "iu" or codes.shape[1:] != expected:
@@ -66,10 +71,10 @@ class GoldenSession:
                 f"got {codes.dtype} {codes.shape}"
             )
         self.dataflow.input.dtype.check(codes, "golden input")
-        outputs = {op.name: np.empty((len(codes), *op.output.shape), np.int64) for op in ops}
+        outputs = {name: np.empty((len(codes), *stream.shape), np.int64) for name, stream in streams.items()}
         for start in range(0, len(codes), self._batch):
             part = slice(start, start + self._batch)
             frames = np.ascontiguousarray(codes[part], dtype=np.int64)
-            for op, values in zip(ops, self._session.run(list(outputs), {"codes": frames}), strict=True):
-                outputs[op.name][part] = values.reshape(len(frames), *op.output.shape)
+            for name, values in zip(outputs, self._session.run(list(outputs), {"codes": frames}), strict=True):
+                outputs[name][part] = values.reshape(len(frames), *streams[name].shape)
         return outputs

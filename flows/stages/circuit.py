@@ -41,8 +41,10 @@ def run(context: Context) -> None:
 
 
 def _op(op) -> dict[str, object]:
+    from hw.op import outputs_of
+
     parameters = op.module().parameters
-    cost, stream = op.resources(), op.output
+    cost, stream = op.resources(), outputs_of(op)[0]
     return {
         "name": op.name,
         "kind": op.kind,

@@ -173,9 +173,9 @@ class _Ladder:
         for start in range(0, len(chosen), 256):
             part = slice(start, start + 256)
             inside = self.session.intermediates(codes[part])
-            for op, values in self.evidence.dataflow.trace(codes[part]):
-                got = inside[op.name].reshape(values.shape)
-                found = locate(op.name, values, got)
+            for name, values in self.evidence.dataflow.values(codes[part]):
+                got = inside[name].reshape(values.shape)
+                found = locate(name, values, got)
                 wrong[part] |= differing_images(values, got)
                 if found and divergence is None:
                     divergence = found | {"image": found["image"] + start, "against": "numpy"}

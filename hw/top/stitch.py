@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from hw.dataflow import Dataflow
 from hw.errors import HardwareError
-from hw.op import Op
+from hw.op import Op, stream_names
 
 TEMPLATE = "stream_top.sv.j2"
 
@@ -44,13 +44,13 @@ def stitch(dataflow: Dataflow) -> dict[str, str]:
             _put(files, file, memory.hex())
             parameters.append((key, f'"{file}"'))
         instances.append({"name": instance_name(op), "module": module.name, "parameters": parameters})
-    streams = [dataflow.input, *(op.output for op in dataflow.ops)]
+        instances[-1]["ports"] = _ports(dataflow, op)
     links = [
         {
             "width": stream.width,
             "text": f"{'x'.join(map(str, stream.shape))} {stream.dtype.name}, {stream.parallel} per beat",
         }
-        for stream in streams
+        for stream in dataflow.streams.values()
     ]
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -73,6 +73,18 @@ def write(dataflow: Dataflow, folder: Path) -> list[Path]:
         paths.append(folder / name)
         paths[-1].write_text(text)
     return paths
+
+
+def _ports(dataflow: Dataflow, op: Op) -> list[tuple[str, str]]:
+    """(port, padded to one width; signal) of every stream of an instance. Stream i of the dataflow is `s<i>_*`."""
+    place = {name: index for index, name in enumerate(dataflow.streams)}
+    ports = []
+    for side, names in (("in", dataflow.sources[op.name]), ("out", stream_names(op))):
+        for index, name in enumerate(names):
+            port = side if len(names) == 1 else f"{side}{index}"
+            ports += [(f"{port}_{wire}", f"s{place[name]}_{wire}") for wire in ("data", "valid", "ready")]
+    width = max(len(port) for port, _ in ports)
+    return [(port.ljust(width), signal) for port, signal in ports]
 
 
 def _sources(op: Op) -> list[Path]:
