@@ -25,7 +25,19 @@ from hw.stream import Stream
 from hw.wiring import INPUT
 
 FORMAT = 2
-KINDS = ("pad", "window", "matvec", "threshold", "maxpool", "width_converter", "fifo", "argmax")
+KINDS = (
+    "pad",
+    "window",
+    "matvec",
+    "threshold",
+    "maxpool",
+    "width_converter",
+    "fifo",
+    "argmax",
+    "fork",
+    "add",
+    "concat",
+)
 MAX_JSON_BYTES = 16 << 20
 #: What json, zipfile and numpy raise for damaged or hostile files.
 DAMAGE = (

@@ -30,11 +30,14 @@ class Module:
 
     `name`: the module, in `hw/ops/<kind>/<kind>.sv`. `parameters`: integer parameters. `memories`: string
     parameter -> contents; the stitcher writes each to a file and passes its relative path as that parameter.
+    `side_by_side`: the number of streams is a parameter, so all that go in lie in one vector `in_data` (the first one
+    lowest), with one bit each in `in_valid` and `in_ready`, and so do those that go out.
     """
 
     name: str
     parameters: dict[str, int]
     memories: dict[str, Memory] = field(default_factory=dict)
+    side_by_side: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +62,10 @@ class Op(Protocol):
     `out_data/out_valid/out_ready`, and returns to its initial state on `rst`.
 
     What is written here is an operator of one stream in, one stream out. One that takes several has `inputs`, a tuple
-    of streams, instead of `input`, the ports `in0_data`, `in1_data`, ..., and gets as many values in `golden` and
-    tensors in `to_onnx`. One that gives several has `outputs`, the ports `out0_data`, ..., and returns tuples of
-    them. Whoever walks a dataflow uses `inputs_of`, `outputs_of`, `golden_of` and `onnx_of`, which hide the difference.
+    of streams, instead of `input`, the ports `in0_data`, `in1_data`, ... (or `Module.side_by_side`), and gets as many
+    values in `golden` and tensors in `to_onnx`. One that gives several has `outputs`, the ports `out0_data`, ..., and
+    returns tuples of them. Whoever walks a dataflow uses `inputs_of`, `outputs_of`, `golden_of` and `onnx_of`, which
+    hide the difference.
     """
 
     name: str
@@ -106,7 +110,7 @@ def outputs_of(op: Op) -> tuple[Stream, ...]:
 
 
 def stream_names(op: Op) -> tuple[str, ...]:
-    """Names of the streams that the operator gives: its own name, or `name.0`, `name.1`, ... where there are several."""
+    """Names of the streams that the operator gives: its own, or `name.0`, `name.1`, ... where there are several."""
     count = len(outputs_of(op))
     return (op.name,) if count == 1 else tuple(f"{op.name}.{index}" for index in range(count))
 
