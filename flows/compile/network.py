@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -23,10 +23,11 @@ class Range:
     low: tuple[int, ...]
     high: tuple[int, ...]
 
-    @property
-    def dtype(self) -> IntType:
-        """The narrowest type that holds all channels, and 0."""
-        return IntType.holding(min(0, *self.low), max(0, *self.high))
+
+def sum_type(rows: np.ndarray, codes: IntType) -> IntType:
+    """The type of sums of `rows` (M, K) times codes of that type: what a matrix unit gives."""
+    ends = np.stack([rows * codes.min, rows * codes.max])
+    return IntType.holding(int(ends.min(axis=0).sum(axis=1).min()), int(ends.max(axis=0).sum(axis=1).max()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,6 @@ class SumPool(Node):
 
     kernel: tuple[int, int]
     input_shape: Shape
-    input_type: IntType
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,9 @@ class Sum(Node):
 
 @dataclass(frozen=True)
 class Concatenation(Node):
-    """Along the channels."""
+    """Along the channels. `parts`: how many channels each input has."""
+
+    parts: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -135,13 +137,12 @@ class Scores:
 
 @dataclass(frozen=True)
 class Network:
-    """`nodes` in topological order; `input_shape`: (H, W, C); `roles`: per node of the graph, what became of it."""
+    """`nodes` in topological order; `input_shape`: (H, W, C)."""
 
     nodes: tuple[Node, ...]
     input_shape: tuple[int, int, int]
     input_type: IntType
     scores: Scores
-    roles: tuple[tuple[str, str, str], ...] = field(default=())
 
     @property
     def activations(self) -> dict[str, Activation]:

@@ -188,6 +188,12 @@ class Staircase:
             value = step(value, channel)
         return int(value)
 
+    @property
+    def per_channel(self) -> bool:
+        """Whether one of the steps differs from channel to channel."""
+        columns = ("factors", "terms", "scales", "thresholds")
+        return any(len(getattr(step, name, ())) > 1 for step in self.steps for name in columns)
+
     def signed(self, sign: int) -> Staircase:
         """The same function of `sign * accumulator`."""
         if sign > 0:

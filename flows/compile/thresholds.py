@@ -6,6 +6,8 @@ range of an integer accumulator, in rational arithmetic, cannot.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from flows.compile.staircase import Staircase
@@ -47,7 +49,7 @@ def channel_thresholds(stairs: Staircase, channel: int, low: int, high: int) -> 
     return result
 
 
-def layer_thresholds(stairs: Staircase, signs: list[int], ranges: list[tuple[int, int]]) -> np.ndarray:
+def layer_thresholds(stairs: Staircase, signs: Sequence[int], ranges: Sequence[tuple[int, int]]) -> np.ndarray:
     """int64 (channels, steps). `signs[c]`: -1 where the unit's weights of channel c are negated; `ranges[c]`: least and
     greatest accumulator that channel c of the unit can reach."""
     rows = [

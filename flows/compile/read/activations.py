@@ -39,7 +39,7 @@ def close(
     steps = codes.steps or (Affine((Fraction(1),)),)
     stairs = Staircase((*steps, last), last.low, last.high, last.step)
     where = reader.range(codes.source)
-    shift = _identity(stairs, where)
+    shift = _identity(stairs, where, reader.dtype(codes.source))
     if shift is not None and not any(sign < 0 for sign in reader.signs.get(codes.source, ())):
         kept = Affine(step, tuple(low + shift * s for low, s in _pairs(lowest, step)))
         role = "its codes are the integers that come in" if codes.source != INPUT else "its codes are the pixels"
@@ -72,26 +72,19 @@ def _pairs(*columns: tuple) -> zip:
     return zip(*(c * length if len(c) == 1 else c for c in columns), strict=True)
 
 
-def _identity(stairs: Staircase, where: Range) -> int | None:
+def _identity(stairs: Staircase, where: Range, dtype: IntType) -> int | None:
     """`code - integer` where that is one number for every channel and integer."""
     if max(where.high) - min(where.low) > LISTED:
         return None
-    distinct = {}
-    for channel, bounds in enumerate(zip(where.low, where.high, strict=True)):
-        distinct.setdefault(bounds, []).append(channel)
     shift = stairs(where.low[0], 0) - where.low[0]
-    per_channel = any(len(c) > 1 for step in stairs.steps for c in _columns(step))
-    for (low, high), channels in distinct.items():
-        for channel in channels if per_channel else channels[:1]:
-            if any(stairs(value, channel) - value != shift for value in (low, high)):
-                return None
-            if any(stairs(value, channel) - value != shift for value in range(low, high + 1)):
-                return None
+    seen: set[tuple[int, int]] = set()
+    for channel, (low, high) in enumerate(zip(where.low, where.high, strict=True)):
+        if (low, high) in seen and not stairs.per_channel:
+            continue
+        seen.add((low, high))
+        if any(stairs(v, channel) - v != shift for v in (high, *range(low, high, 2 if dtype.bipolar else 1))):
+            return None
     return shift
-
-
-def _columns(step: Step) -> list:
-    return [getattr(step, name) for name in ("factors", "terms", "scales", "thresholds") if hasattr(step, name)]
 
 
 def _directions(stairs: Staircase, where: Range, signs: tuple[int, ...]) -> tuple[int, ...]:

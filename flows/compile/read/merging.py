@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from fractions import Fraction
 
 import onnx
@@ -36,14 +37,17 @@ def add(reader: Reader, node: onnx.NodeProto) -> tuple[Value, str]:
     unit = rational_gcd([first, second]) or Fraction(1)
     gains = int(first / unit), sign * int(second / unit)
     where = _sum_range(gains, reader.range(a.source), reader.range(b.source))
-    if where.dtype.bits > MAX_SUM_BITS:
+    whole = [Range((dtype.min,), (dtype.max,)) for dtype in (reader.dtype(a.source), reader.dtype(b.source))]
+    low, high = (side[0] for side in dataclasses.astuple(_sum_range(gains, *whole)))
+    bits = max(abs(low), abs(high)).bit_length() + 1
+    if bits > MAX_SUM_BITS:
         raise refuse(
-            node, f"scales {float(first):g} and {float(second):g}, whose common grid needs {where.dtype.bits} bits",
+            node, f"scales {float(first):g} and {float(second):g}, whose common grid needs {bits} bits",
             "use one quantizer for both branches",
         )  # fmt: skip
     name = reader.number("add")
     reader.nodes[name] = Sum(
-        name, (a.source, b.source), a.layout.shape, where, where.dtype, node.output[0], gains
+        name, (a.source, b.source), a.layout.shape, where, IntType.holding(low, high), node.output[0], gains
     )
     offset = Affine((Fraction(1),)).then((Fraction(1),), terms[0].terms).then((Fraction(1),), tuple(
         sign * term for term in terms[1].terms
@@ -93,7 +97,8 @@ def concat(reader: Reader, node: onnx.NodeProto) -> tuple[Value, str]:
     dtype = types.pop() if len(types) == 1 else _holding_all(reader, node, parts)
     shape = (*layout.shape[:-1], len(low))
     reader.nodes[name] = Concatenation(
-        name, tuple(part.source for part in parts), shape, where, dtype, node.output[0]
+        name, tuple(part.source for part in parts), shape, where, dtype, node.output[0],
+        tuple(part.channels for part in parts),
     )
     joined = Affine(_joined(parts, "factors"), _joined(parts, "terms"))
     return Codes(name, type(layout)(shape, layout.groups), (joined,)), f"concatenation {name}"

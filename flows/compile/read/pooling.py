@@ -15,6 +15,7 @@ from flows.compile.read.reader import Reader
 from flows.compile.read.values import Codes, Layout, Value
 from flows.compile.refuse import refuse
 from flows.compile.staircase import Affine
+from hw.inttype import IntType
 
 FLATTEN = "a reshape: nothing to compute"
 
@@ -78,11 +79,11 @@ def average_pool(reader: Reader, node: onnx.NodeProto) -> tuple[Value, str]:
         return replace(codes, layout=layout), "nothing to compute"
     name, count, where = reader.number("avgpool"), prod(kernel), reader.range(codes.source)
     total = Range(tuple(count * v for v in where.low), tuple(count * v for v in where.high))
-    affine = codes.affine()
+    affine, dtype = codes.affine(), reader.dtype(codes.source)
+    sums = IntType.holding(count * dtype.min, count * dtype.max)
     reader.nodes[name] = SumPool(
-        name, (codes.source,), layout.shape, total, total.dtype, node.output[0], kernel,
-        codes.layout.shape, reader.narrow(node, codes.source),
-    )  # fmt: skip
+        name, (codes.source,), layout.shape, total, sums, node.output[0], kernel, codes.layout.shape
+    )
     mean = Affine(tuple(factor / count for factor in affine.factors), affine.terms)
     return Codes(name, layout, (mean,)), f"sum {name}, its division is an exact step of the next threshold"
 

@@ -9,7 +9,7 @@ from math import prod
 import numpy as np
 import onnx
 
-from flows.compile.network import Geometry, Product, Range
+from flows.compile.network import Geometry, Product, Range, sum_type
 from flows.compile.read.activations import rational_gcd, requantize
 from flows.compile.read.reader import Reader
 from flows.compile.read.values import Codes, Constant, Layout, QuantizedConstant, Value
@@ -98,7 +98,7 @@ def add_product(
     low, high = _reach(reader.range(codes.source), cells, depthwise, geometry)
     name, where = reader.number(kind), Range(low, high)
     reader.nodes[name] = Product(
-        name, (codes.source,), layout.shape, where, where.dtype, node.output[0], rows, dtype,
+        name, (codes.source,), layout.shape, where, sum_type(rows, input_type), node.output[0], rows, dtype,
         codes.layout.shape, input_type, geometry, np.zeros(len(rows), dtype=np.int64),
     )  # fmt: skip
     factors = spread(lambda a, b: a * b, scales, step)

@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from flows.compile.network import INPUT, MaxPool, Node, Product, Range
+from flows.compile.network import INPUT, MaxPool, Node, Product, Range, sum_type
 from flows.compile.read.constants import attributes, compute, constant_of
 from flows.compile.read.values import Codes, Constant, Layout, Value
 from flows.compile.refuse import MAX_BITS, Unsupported, finite, refuse
@@ -219,6 +219,6 @@ def _negated(node: onnx.NodeProto, at: Product, signs: tuple[int, ...]) -> Produ
     pairs = [(low, high) if s > 0 else (-high, -low) for s, low, high in zip(signs, at.range.low, at.range.high, strict=True)]
     low, high = zip(*pairs, strict=True)
     turned = Range(low, high)
-    return replace(at, weights=weights, weight_type=weight_type, range=turned, dtype=turned.dtype)
+    return replace(at, weights=weights, weight_type=weight_type, range=turned, dtype=sum_type(weights, at.input_type))
 
 
