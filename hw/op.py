@@ -83,6 +83,12 @@ class Op(Protocol):
     def cycles_per_frame(self) -> int:
         """Initiation interval of this operator alone, in clock cycles, when nothing around it stalls."""
 
+    def needs(self) -> np.ndarray:
+        """int64 (output.beats,): how many input beats of a frame must be there before each output beat can leave.
+
+        Never falling; a tuple of one such array for each stream it takes where there are several. Decides how deep a
+        fifo beside the operator must be (`hw/branch_depths.py`)."""
+
     def golden(self, values: np.ndarray) -> np.ndarray:
         """int64 (N, *input.shape) -> int64 (N, *output.shape), exactly what the circuit computes."""
 
@@ -124,4 +130,10 @@ def golden_of(op: Op, *values: np.ndarray) -> tuple[np.ndarray, ...]:
 def onnx_of(op: Op, builder: OnnxBuilder, *tensors: str) -> tuple[str, ...]:
     """One tensor (N, *shape) for each stream it takes -> one for each that it gives."""
     result = op.to_onnx(builder, *tensors)
+    return result if isinstance(result, tuple) else (result,)
+
+
+def needs_of(op: Op) -> tuple[np.ndarray, ...]:
+    """For each stream it takes: int64 (beats out,), input beats of a frame that each output beat waits for."""
+    result = op.needs()
     return result if isinstance(result, tuple) else (result,)

@@ -67,7 +67,7 @@ def test_a_chain_names_its_streams() -> None:
 def test_ports_of_several_streams() -> None:
     top = stitch(residual())["residual_stream.sv"]
     assert ".out_valid({s3_valid, s2_valid, s1_valid})" in top  # of the fork, whose number of outputs is a parameter
-    assert ".in0_data (s6_data)" in top and ".in1_ready (s7_ready)" in top  # of the sum, which always has two inputs
+    assert ".in0_data (s6_data)" in top and ".in1_ready(s7_ready)" in top  # of the sum, which always has two inputs
 
 
 def small(**changes: object) -> Dataflow:

@@ -60,6 +60,10 @@ class Add(PlainRecord):
     def cycles_per_frame(self) -> int:
         return self.output.beats
 
+    def needs(self) -> tuple[np.ndarray, np.ndarray]:
+        """Output beat n needs n + 1 beats of either input."""
+        return (np.arange(1, self.output.beats + 1),) * 2
+
     def golden(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """int64 (N, *shape) twice -> int64 (N, *shape)."""
         return self.gain_a * a + self.gain_b * b + self.offset

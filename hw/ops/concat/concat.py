@@ -55,6 +55,12 @@ class Concat(PlainRecord):
     def cycles_per_frame(self) -> int:
         return self.output.beats
 
+    def needs(self) -> tuple[np.ndarray, ...]:
+        """Of each input, its beats in the output so far."""
+        folds = [count // self.parallel for count in self.channels]
+        turns = np.tile(np.repeat(np.arange(len(folds)), folds), self.output.beats // sum(folds))
+        return tuple(np.cumsum(turns == index) for index in range(len(folds)))
+
     def golden(self, *values: np.ndarray) -> np.ndarray:
         """int64 (N, *shape, channels[i]) each -> int64 (N, *shape, sum of channels)."""
         return np.concatenate(values, axis=-1)

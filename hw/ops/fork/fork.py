@@ -47,6 +47,10 @@ class Fork(PlainRecord):
     def cycles_per_frame(self) -> int:
         return self.input.beats
 
+    def needs(self) -> np.ndarray:
+        """Output beat n needs n + 1 beats."""
+        return np.arange(1, self.input.beats + 1)
+
     def golden(self, values: np.ndarray) -> tuple[np.ndarray, ...]:
         """int64 (N, *shape), `copies` times."""
         return (values,) * self.copies

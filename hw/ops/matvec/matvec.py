@@ -109,6 +109,10 @@ class MatVec:
     def cycles_per_frame(self) -> int:
         return prod(self.shape) * self.beats * self.folds
 
+    def needs(self) -> np.ndarray:
+        """The whole vector."""
+        return (np.arange(self.output.beats) // self.folds + 1) * self.beats
+
     def golden(self, values: np.ndarray) -> np.ndarray:
         """int64 (N, *shape, K) -> int64 (N, *shape, M)."""
         return ((values @ self.weights.T) << self.shift) + self.bias

@@ -120,6 +120,11 @@ class Window(PlainRecord):
     def cycles_per_frame(self) -> int:
         return max(self.input.beats, self.output.beats)
 
+    def needs(self) -> np.ndarray:
+        """The whole rows under the kernel."""
+        row = np.arange(self.output.beats) // (self.output.beats // self.output.shape[0])
+        return (row * self.stride[0] + self.kernel[0]) * (self.input.beats // self.shape[0])
+
     def golden(self, values: np.ndarray) -> np.ndarray:
         """int64 (N, H, W, C) -> int64 (N, *output.shape)."""
         rows, columns = self.axes
