@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from math import lcm, prod
+from math import gcd, lcm, prod
 from typing import Protocol
 
 from flows.compile.plan import (
@@ -92,17 +92,6 @@ class _Assembler:
         of, depth = self.streams[stream], max(self.fifo_depth, beats)
         return self.add(op_class("fifo")(f"{name}_fifo", of.shape, of.dtype, of.parallel, depth), stream)
 
-    def entry(self) -> None:
-        """The network's input, one element a beat; a fork in front where several plans take it."""
-        first = self.consumers[INPUT][0]
-        shape = getattr(first, "shape", None)
-        if shape is None:
-            shape = (*first.positions, first.weights.shape[1])
-        dtype = next(plan.input_type for plan in [*self.plans, _Pixel] if hasattr(plan, "input_type"))
-        dtype = getattr(first, "dtype", None) or getattr(first, "input_type", None) or dtype
-        self.streams[INPUT] = Stream(tuple(shape), dtype, 1)
-        self.offer(INPUT, INPUT)
-
     def pad(self, plan: PadPlan) -> str:
         stream = self.take(plan.inputs[0])
         parallel = self.streams[stream].parallel
@@ -167,7 +156,7 @@ class _Assembler:
 
     def concat(self, plan: ConcatPlan) -> str:
         streams = [self.take(name) for name in plan.inputs]
-        common = _gcd_of(plan.channels)
+        common = gcd(*plan.channels)
         streams = self._joined(plan.name, streams, common, prod(plan.shape) * sum(plan.channels))
         of = self.streams[streams[0]]
         return self.add(op_class("concat")(plan.name, plan.shape, plan.channels, of.dtype, of.parallel), *streams)
@@ -182,8 +171,9 @@ class _Assembler:
             joined.append(self.fifo(self.width(stream, parallel, label), label, JOIN_DEPTH, needed=True))
         return joined
 
-    def build(self, name: str, labels: bool) -> Dataflow:
-        self.entry()
+    def build(self, name: str, source: Stream, labels: bool) -> Dataflow:
+        self.streams[INPUT] = source
+        self.offer(INPUT, INPUT)
         last = ""
         for plan in self.plans:
             last = self.HANDLERS[type(plan)](self, plan)
@@ -210,7 +200,14 @@ class _Assembler:
 
 
 def assemble(
-    name: str, plans: list[Plan], chosen: Mapping[str, _Folding], cycles: int, fifo_depth: int, labels: bool
+    name: str,
+    plans: list[Plan],
+    source: Stream,
+    chosen: Mapping[str, _Folding],
+    cycles: int,
+    fifo_depth: int,
+    labels: bool,
 ) -> Dataflow:
-    """`chosen`: PE and SIMD of every unit by name; `cycles`: what a frame may take; `labels`: an argmax at the end."""
-    return _Assembler(plans, chosen, cycles, fifo_depth).build(name, labels)
+    """`source`: the network's input; `chosen`: PE and SIMD of every unit by name; `cycles`: what a frame may take;
+    `labels`: an argmax at the end."""
+    return _Assembler(plans, chosen, cycles, fifo_depth).build(name, source, labels)

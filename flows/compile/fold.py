@@ -13,6 +13,7 @@ from flows.compile.assemble import assemble
 from flows.compile.plan import DepthwisePlan, MatVecPlan, Plan
 from flows.errors import FlowError
 from hw.dataflow import Dataflow
+from hw.stream import Stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +75,14 @@ def target_cycles(target_fps: int, clock_mhz: float) -> int:
     return cycles
 
 
-def fold(name: str, plans: list[Plan], cycles: int, fifo_depth: int, labels: bool = True) -> tuple[Dataflow, dict]:
-    """The folded dataflow, and the folding of every unit by name. `labels`: whether an argmax ends it.
+def fold(
+    name: str, plans: list[Plan], source: Stream, cycles: int, fifo_depth: int, *, labels: bool
+) -> tuple[Dataflow, dict[str, Folding]]:
+    """The folded dataflow, and the folding of every unit by name. `source`: the network's input, one element a beat;
+    `labels`: whether an argmax ends it.
 
     Input and output streams carry one element a beat, as the host link does.
     """
     chosen = {plan.name: choose(plan, cycles) for plan in plans if isinstance(plan, MatVecPlan)}
     chosen |= {plan.name: choose_depthwise(plan, cycles) for plan in plans if isinstance(plan, DepthwisePlan)}
-    return assemble(name, plans, chosen, cycles, fifo_depth, labels), chosen
+    return assemble(name, plans, source, chosen, cycles, fifo_depth, labels), chosen
