@@ -19,6 +19,13 @@ class Memory:
     width: int
     words: tuple[int, ...]
 
+    @classmethod
+    def pack(cls, codes: np.ndarray, bits: int) -> Memory:
+        """Codes (words, lanes) of `bits` bits each: one word per row, lane 0 in the least significant bits."""
+        planes = (codes[:, :, None] >> np.arange(bits)) & 1
+        packed = np.packbits(planes.reshape(len(codes), -1).astype(np.uint8), axis=1, bitorder="little")
+        return cls(codes.shape[1] * bits, tuple(int.from_bytes(row.tobytes(), "little") for row in packed))
+
     def hex(self) -> str:
         digits = (self.width + 3) // 4
         return "".join(f"{word:0{digits}x}\n" for word in self.words)

@@ -67,9 +67,7 @@ class Window(PlainRecord):
             pair = getattr(self, field)
             if len(pair) != 2 or min(pair) < 1:
                 letter = field[0]
-                raise HardwareError(
-                    f"{self.name}: expected a {field} ({letter}h, {letter}w) of at least 1, got {pair}"
-                )
+                raise HardwareError(f"{self.name}: expected a {field} ({letter}h, {letter}w) of at least 1, got {pair}")
         fits = len(self.kernel) == 2 and min(self.kernel) >= 1 and all(axis.span <= axis.size for axis in self.axes)
         if not fits:
             raise HardwareError(
