@@ -25,7 +25,10 @@ from hw.stream import Stream
 from hw.wiring import INPUT
 
 FORMAT = 2
-KINDS = ("pad", "window", "matvec", "threshold", "maxpool", "width_converter", "fifo", "argmax")
+KINDS = (
+    *("pad", "window", "matvec", "depthwise", "threshold", "stochastic_threshold", "maxpool", "accpool"),
+    *("width_converter", "fifo", "argmax", "fork", "add", "concat", "vote"),
+)
 MAX_JSON_BYTES = 16 << 20
 #: What json, zipfile and numpy raise for damaged or hostile files.
 DAMAGE = (

@@ -19,6 +19,13 @@ class Memory:
     width: int
     words: tuple[int, ...]
 
+    @classmethod
+    def pack(cls, codes: np.ndarray, bits: int) -> Memory:
+        """Codes (words, lanes) of `bits` bits each: one word per row, lane 0 in the least significant bits."""
+        planes = (codes[:, :, None] >> np.arange(bits)) & 1
+        packed = np.packbits(planes.reshape(len(codes), -1).astype(np.uint8), axis=1, bitorder="little")
+        return cls(codes.shape[1] * bits, tuple(int.from_bytes(row.tobytes(), "little") for row in packed))
+
     def hex(self) -> str:
         digits = (self.width + 3) // 4
         return "".join(f"{word:0{digits}x}\n" for word in self.words)
@@ -30,11 +37,14 @@ class Module:
 
     `name`: the module, in `hw/ops/<kind>/<kind>.sv`. `parameters`: integer parameters. `memories`: string
     parameter -> contents; the stitcher writes each to a file and passes its relative path as that parameter.
+    `side_by_side`: the number of streams is a parameter, so all that go in lie in one vector `in_data` (the first one
+    lowest), with one bit each in `in_valid` and `in_ready`, and so do those that go out.
     """
 
     name: str
     parameters: dict[str, int]
     memories: dict[str, Memory] = field(default_factory=dict)
+    side_by_side: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +69,10 @@ class Op(Protocol):
     `out_data/out_valid/out_ready`, and returns to its initial state on `rst`.
 
     What is written here is an operator of one stream in, one stream out. One that takes several has `inputs`, a tuple
-    of streams, instead of `input`, the ports `in0_data`, `in1_data`, ..., and gets as many values in `golden` and
-    tensors in `to_onnx`. One that gives several has `outputs`, the ports `out0_data`, ..., and returns tuples of
-    them. Whoever walks a dataflow uses `inputs_of`, `outputs_of`, `golden_of` and `onnx_of`, which hide the difference.
+    of streams, instead of `input`, the ports `in0_data`, `in1_data`, ... (or `Module.side_by_side`), and gets as many
+    values in `golden` and tensors in `to_onnx`. One that gives several has `outputs`, the ports `out0_data`, ..., and
+    returns tuples of them. Whoever walks a dataflow uses `inputs_of`, `outputs_of`, `golden_of` and `onnx_of`, which
+    hide the difference.
     """
 
     name: str
@@ -78,6 +89,12 @@ class Op(Protocol):
     @property
     def cycles_per_frame(self) -> int:
         """Initiation interval of this operator alone, in clock cycles, when nothing around it stalls."""
+
+    def needs(self) -> np.ndarray:
+        """int64 (output.beats,): how many input beats of a frame must be there before each output beat can leave.
+
+        Never falling; a tuple of one such array for each stream it takes where there are several. Decides how deep a
+        fifo beside the operator must be (`hw/branch_depths.py`)."""
 
     def golden(self, values: np.ndarray) -> np.ndarray:
         """int64 (N, *input.shape) -> int64 (N, *output.shape), exactly what the circuit computes."""
@@ -106,7 +123,7 @@ def outputs_of(op: Op) -> tuple[Stream, ...]:
 
 
 def stream_names(op: Op) -> tuple[str, ...]:
-    """Names of the streams that the operator gives: its own name, or `name.0`, `name.1`, ... where there are several."""
+    """Names of the streams that the operator gives: its own, or `name.0`, `name.1`, ... where there are several."""
     count = len(outputs_of(op))
     return (op.name,) if count == 1 else tuple(f"{op.name}.{index}" for index in range(count))
 
@@ -120,4 +137,10 @@ def golden_of(op: Op, *values: np.ndarray) -> tuple[np.ndarray, ...]:
 def onnx_of(op: Op, builder: OnnxBuilder, *tensors: str) -> tuple[str, ...]:
     """One tensor (N, *shape) for each stream it takes -> one for each that it gives."""
     result = op.to_onnx(builder, *tensors)
+    return result if isinstance(result, tuple) else (result,)
+
+
+def needs_of(op: Op) -> tuple[np.ndarray, ...]:
+    """For each stream it takes: int64 (beats out,), input beats of a frame that each output beat waits for."""
+    result = op.needs()
     return result if isinstance(result, tuple) else (result,)

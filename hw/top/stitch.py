@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from hw.dataflow import Dataflow
 from hw.errors import HardwareError
-from hw.op import Op, stream_names
+from hw.op import Module, Op, stream_names
 
 TEMPLATE = "stream_top.sv.j2"
 
@@ -44,7 +44,7 @@ def stitch(dataflow: Dataflow) -> dict[str, str]:
             _put(files, file, memory.hex())
             parameters.append((key, f'"{file}"'))
         instances.append({"name": instance_name(op), "module": module.name, "parameters": parameters})
-        instances[-1]["ports"] = _ports(dataflow, op)
+        instances[-1]["ports"] = _ports(dataflow, op, module)
     links = [
         {
             "width": stream.width,
@@ -75,14 +75,19 @@ def write(dataflow: Dataflow, folder: Path) -> list[Path]:
     return paths
 
 
-def _ports(dataflow: Dataflow, op: Op) -> list[tuple[str, str]]:
+def _ports(dataflow: Dataflow, op: Op, module: Module) -> list[tuple[str, str]]:
     """(port, padded to one width; signal) of every stream of an instance. Stream i of the dataflow is `s<i>_*`."""
     place = {name: index for index, name in enumerate(dataflow.streams)}
     ports = []
     for side, names in (("in", dataflow.sources[op.name]), ("out", stream_names(op))):
-        for index, name in enumerate(names):
-            port = side if len(names) == 1 else f"{side}{index}"
-            ports += [(f"{port}_{wire}", f"s{place[name]}_{wire}") for wire in ("data", "valid", "ready")]
+        for wire in ("data", "valid", "ready"):
+            signals = [f"s{place[name]}_{wire}" for name in names]
+            if len(names) == 1:
+                ports.append((f"{side}_{wire}", signals[0]))
+            elif module.side_by_side:
+                ports.append((f"{side}_{wire}", f"{{{', '.join(reversed(signals))}}}"))
+            else:
+                ports += [(f"{side}{index}_{wire}", signal) for index, signal in enumerate(signals)]
     width = max(len(port) for port, _ in ports)
     return [(port.ljust(width), signal) for port, signal in ports]
 

@@ -52,6 +52,10 @@ class Argmax(PlainRecord):
     def cycles_per_frame(self) -> int:
         return self.classes + int(self.emit_scores)
 
+    def needs(self) -> np.ndarray:
+        """A score for its copy, all of them for the label."""
+        return np.minimum(np.arange(1, self.output.beats + 1) + (0 if self.emit_scores else self.classes), self.classes)
+
     def golden(self, values: np.ndarray) -> np.ndarray:
         """int64 (N, classes) -> int64 (N, classes + 1), or (N, 1) without the scores."""
         label = values.argmax(axis=1, keepdims=True).astype(np.int64)

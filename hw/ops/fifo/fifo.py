@@ -50,6 +50,10 @@ class Fifo(PlainRecord):
     def cycles_per_frame(self) -> int:
         return self.input.beats
 
+    def needs(self) -> np.ndarray:
+        """Output beat n needs n + 1 beats."""
+        return np.arange(1, self.output.beats + 1)
+
     def golden(self, values: np.ndarray) -> np.ndarray:
         """int64 (N, *shape), returned as they are."""
         return values

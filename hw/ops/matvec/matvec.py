@@ -109,6 +109,10 @@ class MatVec:
     def cycles_per_frame(self) -> int:
         return prod(self.shape) * self.beats * self.folds
 
+    def needs(self) -> np.ndarray:
+        """The whole vector."""
+        return (np.arange(self.output.beats) // self.folds + 1) * self.beats
+
     def golden(self, values: np.ndarray) -> np.ndarray:
         """int64 (N, *shape, K) -> int64 (N, *shape, M)."""
         return ((values @ self.weights.T) << self.shift) + self.bias
@@ -137,8 +141,8 @@ class MatVec:
         weights = tiles.reshape(self.folds * self.beats, self.pe * self.simd)
         biases = bias.reshape(self.folds, self.pe) & ((1 << shape.y_bits) - 1)
         memories = {
-            "WEIGHTS": _memory(self.weight_type.encode(weights), shape.w_bits),
-            "BIASES": _memory(biases, shape.y_bits),
+            "WEIGHTS": Memory.pack(self.weight_type.encode(weights), shape.w_bits),
+            "BIASES": Memory.pack(biases, shape.y_bits),
         }
         return Module("matvec", parameters, memories)
 
@@ -182,13 +186,6 @@ class MatVec:
         p = dict(parameters)
         types = {key: IntType.parse(p.pop(key)) for key in ("weight_type", "input_type")}
         return cls(name, tuple(p.pop("shape")), arrays["weights"], bias=arrays["bias"], **types, **p)
-
-
-def _memory(codes: np.ndarray, bits: int) -> Memory:
-    """Codes (words, lanes) of `bits` bits each -> one word per row, lane 0 in the least significant bits."""
-    planes = (codes[:, :, None] >> np.arange(bits)) & 1
-    packed = np.packbits(planes.reshape(len(codes), -1).astype(np.uint8), axis=1, bitorder="little")
-    return Memory(codes.shape[1] * bits, tuple(int.from_bytes(row.tobytes(), "little") for row in packed))
 
 
 OP = MatVec

@@ -54,6 +54,14 @@ class MaxPool(PlainRecord):
     def cycles_per_frame(self) -> int:
         return self.input.beats
 
+    def needs(self) -> np.ndarray:
+        """Up to the last beat of the window."""
+        height, width, _ = self.output.shape
+        folds = self.shape[2] // self.parallel
+        row, column, fold = np.indices((height, width, folds))
+        last = ((row + 1) * self.kernel - 1) * self.shape[1] + (column + 1) * self.kernel - 1
+        return (last * folds + fold + 1).reshape(-1)
+
     def golden(self, values: np.ndarray) -> np.ndarray:
         """int64 (N, H, W, C) -> int64 (N, H // kernel, W // kernel, C)."""
         height, width, channels = self.output.shape

@@ -52,6 +52,12 @@ class Pad(PlainRecord):
     def cycles_per_frame(self) -> int:
         return self.output.beats
 
+    def needs(self) -> np.ndarray:
+        """The beats inside the border so far; the border in front waits for the first one."""
+        inside = np.zeros((*self.output.shape[:2], self.shape[2] // self.parallel), np.int64)
+        inside[self.pads[0] :, self.pads[1] :][: self.shape[0], : self.shape[1]] = 1
+        return np.maximum(np.cumsum(inside), 1)
+
     def golden(self, values: np.ndarray) -> np.ndarray:
         """int64 (N, H, W, C) -> int64 (N, H + top + bottom, W + left + right, C)."""
         top, left, bottom, right = self.pads

@@ -91,6 +91,10 @@ class Threshold:
         """Bits of the count, and depth of the search."""
         return self.thresholds.shape[1].bit_length()
 
+    def needs(self) -> np.ndarray:
+        """Output beat n needs n + 1 beats."""
+        return np.arange(1, self.output.beats + 1)
+
     def golden(self, values: np.ndarray) -> np.ndarray:
         """int64 (N, *shape) -> int64 (N, *shape)."""
         count = np.zeros(values.shape, np.int64)

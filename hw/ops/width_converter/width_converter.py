@@ -49,6 +49,10 @@ class WidthConverter(PlainRecord):
     def cycles_per_frame(self) -> int:
         return max(self.input.beats, self.output.beats)
 
+    def needs(self) -> np.ndarray:
+        """What the elements of the output so far fill, the last beat in part."""
+        return -(-np.arange(1, self.output.beats + 1) * self.parallel_out // self.parallel_in)
+
     def golden(self, values: np.ndarray) -> np.ndarray:
         """int64 (N, *shape), returned as they are."""
         return values

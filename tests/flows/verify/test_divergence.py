@@ -11,6 +11,7 @@ import pytest
 from flows.verify.divergence import differing_images, first_in_circuit, locate
 from hw.dataflow import Dataflow, op_class
 from hw.inttype import IntType
+from tests.hw.small_graph import residual
 
 
 def chain() -> Dataflow:
@@ -61,6 +62,41 @@ def test_the_first_faulty_operator_is_named(index: int, tmp_path: Path) -> None:
     assert found["operator"] == dataflow.ops[index].name
     assert found["pixel"] == [last[0] - 1, last[1] - 1] and found["channel"] == last[2] - 1
     assert found["got"] == found["expected"] + 1
+
+
+@pytest.mark.parametrize(
+    ("faults", "first"),
+    [
+        (("act0", "fifo0"), "fifo0"),
+        (("sum0", "conv0", "label"), "conv0"),
+        (("skip", "sum0"), "skip"),
+        (("wait0", "skip", "fc0"), "skip"),
+        (("wait0", "act0"), "act0"),
+    ],
+)
+def test_the_earliest_of_several_faults_is_named(faults: tuple[str, ...], first: str, tmp_path: Path) -> None:
+    dataflow = chain() if "fifo0" in faults else residual()
+    codes = np.random.default_rng(0).integers(0, 8, (1, *dataflow.input.shape))
+    assert first_in_circuit(dataflow, codes, tmp_path, faulty(*faults))["operator"] == first
+
+
+def test_a_fault_that_a_later_threshold_hides_is_found(tmp_path: Path) -> None:
+    """One more in `fifo1` moves no count of the thresholds behind it, so every longer circuit looks right."""
+    dataflow = chain()
+    codes = np.zeros((1, 4, 4, 2), np.int64)
+    assert np.array_equal(faulty("fifo1")(dataflow, tmp_path)(codes), dataflow.golden(codes))
+    assert first_in_circuit(dataflow, codes, tmp_path, faulty("fifo1"))["operator"] == "fifo1"
+
+
+def test_operators_that_carry_values_vouch_for_those_before(tmp_path: Path) -> None:
+    built = []
+
+    def simulate(part: Dataflow, folder: Path):
+        built.append(part.ops[-1].name)
+        return part.golden
+
+    assert first_in_circuit(chain(), np.zeros((1, 4, 4, 2), np.int64), tmp_path, simulate) is None
+    assert built == ["fifo0", "fifo1", "act0"]
 
 
 def test_no_fault_gives_no_divergence(tmp_path: Path) -> None:

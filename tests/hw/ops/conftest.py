@@ -12,6 +12,7 @@ import pytest
 from flows.simulate import Simulator, build
 from hw.dataflow import Dataflow
 from hw.stream import Stream
+from tests.rooms import load_room
 
 STALLS = ((0.0, 0.0), (0.5, 0.0), (0.0, 0.5), (0.6, 0.6), (0.9, 0.2), (0.2, 0.9))
 
@@ -62,3 +63,9 @@ def exercise(tmp_path: Path) -> Callable[..., None]:
         check(Dataflow("under_test", ops), tmp_path / "circuit", frames, latency)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def stutter() -> type:
+    """A fifo that moves a beat about every fifth cycle: `stutter(name, shape, dtype, parallel, 2, seed=...)`."""
+    return load_room(Path(__file__).parent / "rooms" / "stutter")
