@@ -1,1 +1,1 @@
-"""What the circuits and their simulation cost, against the obvious alternatives: see README.md. Not part of the tests."""
+"""What the circuits and their simulation cost, against the obvious alternatives: see README.md."""

@@ -36,12 +36,14 @@ class Unit:
     in_width: int
     out_width: int
     parameters: Mapping[str, int | str]
+    multipliers: bool = False
 
 
 def of_operator(op: Op) -> Unit:
     """The circuit of one operator with one input and one output."""
     dataflow = Dataflow("unit", (op,))
-    return Unit(top_module(dataflow), stitch(dataflow), dataflow.input.width, dataflow.output.width, {})
+    streams, multipliers = (dataflow.input.width, dataflow.output.width), op.resources().dsp > 0
+    return Unit(top_module(dataflow), stitch(dataflow), *streams, {}, multipliers)
 
 
 def measure(unit: Unit, seeds: Sequence[int]) -> dict[str, object]:
@@ -56,7 +58,7 @@ def measure(unit: Unit, seeds: Sequence[int]) -> dict[str, object]:
         for file, text in {**unit.files, "harness.sv": _harness(unit), "pins.lpf": PINS}.items():
             (folder / file).write_text(text)
         sources = sorted(path.name for path in folder.glob("*.sv"))
-        commands = yosys.script(sources, "harness", "harness", "netlist.json")
+        commands = yosys.script(sources, "harness", "harness", "netlist.json", multipliers=unit.multipliers)
         yosys.synthesize(folder, commands, _silent)
         fmax = []
         for seed in seeds:

@@ -49,7 +49,7 @@ def reference(model: Path, images: np.ndarray) -> tuple[np.ndarray, float]:
         labels.extend(int(execute_onnx(graph, {tensor: value})[result].reshape(-1).argmax()) for value in values)
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of shapes that the file states wrongly: printing them takes longer than the work
+        warnings.simplefilter("ignore")  # of shapes that the file states wrongly; printing them takes long
         taken = seconds(run)
     return np.array(labels), len(images) / taken
 

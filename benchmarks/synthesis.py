@@ -1,4 +1,4 @@
-"""`python -m benchmarks.synthesis`: `matvec` against a one-line multiply-accumulate, same tools, same seeds, same run."""
+"""`python -m benchmarks.synthesis`: `matvec` against a one-line multiply-accumulate, same tools and seeds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The circuit in Verilator: `build` makes a library, `Simulator` runs batches through it, `run_parallel` through several."""
+"""The circuit in Verilator: `build` makes a library, `Simulator` runs batches through it."""
 
 from flows.simulate.build import build
 from flows.simulate.parallel import run_parallel

@@ -90,9 +90,7 @@ def _write_rtl(files: Mapping[str, str], folder: Path) -> None:
             path.write_text(text)
 
 
-def _compile(
-    tools: Toolchain, rtl: Path, names: list[str], top: str, design: str, work: Path, driver: Path
-) -> Path:
+def _compile(tools: Toolchain, rtl: Path, names: list[str], top: str, design: str, work: Path, driver: Path) -> Path:
     rtl, work = rtl.resolve(), work.resolve()
     sources = [name for name in names if name.endswith(".sv")]
     run_tool([tools.verilator, *VERILATOR, "--top-module", top, "--Mdir", str(work), *sources], rtl, tools, "Verilator")
