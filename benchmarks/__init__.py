@@ -1,1 +1,1 @@
-"""Speed and strength against other implementations; each command prints JSON with ratios measured in one run."""
+"""Speed, size and strength against the obvious alternatives; each command prints JSON measured in one run."""
