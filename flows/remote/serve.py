@@ -15,7 +15,7 @@ import numpy as np
 
 from flows import environment
 from flows.errors import FlowError, nearest
-from flows.remote.protocol import MAX_PAYLOAD, VERSION, Welcome
+from flows.remote.protocol import VERSION, Welcome
 from flows.remote.server import Limits, Server
 from flows.stages.files import read_arrays
 from flows.targets.target import Target
@@ -23,6 +23,7 @@ from hw.dataflow import Dataflow
 
 ENGINES = ("rtl", "onnxruntime")
 MAX_IMAGES = 256
+REQUEST_BYTES = 1 << 20  # of images or scores in one request, so that all connections together stay small
 
 
 def network_id(dataflow: Dataflow) -> str:
@@ -58,9 +59,7 @@ def describe(run: Path, engine: str, dataflow: Dataflow, target: Target) -> Welc
     """What the server tells its clients; asks the target for one image to learn its classes. Raises FlowError."""
     (images,) = read_arrays(run / "data" / "test.npz", "x")
     classes = target.predict(images[:1]).shape[1]
-    fits = MAX_PAYLOAD // 2 // max(images[0].size, 8 * classes)
-    if not fits:
-        raise FlowError(f"{run}: expected images of at most {MAX_PAYLOAD // 2} bytes, got {images[0].size}")
+    fits = max(1, REQUEST_BYTES // max(images[0].size, 8 * classes))
     shape = tuple(map(int, images.shape[1:]))
     return Welcome(VERSION, engine, network_id(dataflow), shape, classes, "uint8", min(MAX_IMAGES, fits))
 

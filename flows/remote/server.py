@@ -11,7 +11,7 @@ import contextlib
 import ipaddress
 import secrets
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -23,6 +23,7 @@ from flows.remote.protocol import ProtocolError, Welcome
 
 Predict = Callable[[np.ndarray], np.ndarray]
 MIN_TOKEN = 16
+LINGER = 1.0  # seconds for a refused client to read why
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,8 @@ class Server:
             self._worker.shutdown(cancel_futures=True)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._open >= 2 * self._limits.connections:  # so many that telling each why would cost too much
+            return writer.transport.abort()
         task = asyncio.current_task()
         self._tasks.add(task)
         self._open += 1
@@ -106,11 +109,11 @@ class Server:
             await self._serve(reader, writer)
         except _Refused as refusal:
             self._log(f"{peer}: refused: {refusal}")
-            await self._say_why(writer, refusal.code, str(refusal))
+            await _say_why(reader, writer, refusal.code, str(refusal))
         except (ConnectionError, asyncio.IncompleteReadError):
             pass  # the client went away
         except asyncio.CancelledError:
-            await self._say_why(writer, protocol.STOPPING, "the server is stopping")
+            await _say_why(reader, writer, protocol.STOPPING, "the server is stopping")
         finally:
             self._open -= 1
             self._tasks.discard(task)
@@ -120,7 +123,7 @@ class Server:
         if self._open > self._limits.connections:
             raise _Refused(protocol.BUSY, f"expected at most {self._limits.connections} connections at a time")
         writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        await self._timed(self._greet(reader, writer), self._limits.hello, "the greeting")
+        await _timed(self._greet(reader, writer), self._limits.hello, "the greeting")
         while True:
             payload = await self._frame(reader, {protocol.PREDICT: protocol.predict_limit(self._welcome)})
             await self._answer(writer, payload)
@@ -139,8 +142,8 @@ class Server:
 
     async def _frame(self, reader: asyncio.StreamReader, limits: dict[int, int]) -> bytes:
         """The payload of the next frame, which is one of `limits`."""
-        first = await self._timed(reader.readexactly(1), self._limits.idle, "the next request")
-        return await self._timed(self._rest(reader, first, limits), self._limits.frame, "the rest of a frame")
+        first = await _timed(reader.readexactly(1), self._limits.idle, "the next request")
+        return await _timed(self._rest(reader, first, limits), self._limits.frame, "the rest of a frame")
 
     async def _rest(self, reader: asyncio.StreamReader, first: bytes, limits: dict[int, int]) -> bytes:
         try:
@@ -178,20 +181,39 @@ class Server:
 
     async def _send(self, writer: asyncio.StreamWriter, kind: int, payload: bytes) -> None:
         writer.write(protocol.frame(kind, payload))
-        await self._timed(writer.drain(), self._limits.frame, "the client to take its answer")
+        await _timed(writer.drain(), self._limits.frame, "the client to take its answer")
 
-    async def _say_why(self, writer: asyncio.StreamWriter, code: int, text: str) -> None:
-        """Best effort: an aborted connection may lose it, so the client is given a moment to read."""
-        with contextlib.suppress(Exception):
-            writer.write(protocol.frame(protocol.ERROR, protocol.pack_error(code, text)))
-            writer.write_eof()
-            await asyncio.wait_for(writer.drain(), 1.0)
 
-    async def _timed(self, action, seconds: float, what: str):
-        try:
-            return await asyncio.wait_for(action, seconds)
-        except (asyncio.TimeoutError, TimeoutError) as error:
-            raise _Refused(protocol.TOO_SLOW, f"expected {what} within {seconds:g} s") from error
+async def _timed(action: Coroutine, seconds: float, what: str):
+    """The result of `action`. Raises _Refused where it takes longer.
+
+    Not `asyncio.wait_for`: before Python 3.12 that loses a cancellation which comes just when the action ends, and
+    the server could then not be stopped.
+    """
+    task = asyncio.ensure_future(action)
+    try:
+        done, _ = await asyncio.wait({task}, timeout=seconds)
+    finally:
+        task.cancel()
+        await asyncio.wait({task})  # two may not read from one stream
+    if not done:
+        raise _Refused(protocol.TOO_SLOW, f"expected {what} within {seconds:g} s")
+    return task.result()
+
+
+async def _say_why(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, code: int, text: str) -> None:
+    """Best effort. What the client still sends is dropped for a moment: closing on unread bytes would reset the
+    connection before the client has read why."""
+
+    async def last_words() -> None:
+        writer.write(protocol.frame(protocol.ERROR, protocol.pack_error(code, text)))
+        writer.write_eof()
+        await writer.drain()
+        while await reader.read(1 << 16):
+            pass
+
+    with contextlib.suppress(OSError, RuntimeError, _Refused):
+        await _timed(last_words(), LINGER, "the client to read")
 
 
 def is_loopback(host: str) -> bool:
