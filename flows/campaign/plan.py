@@ -11,7 +11,6 @@ import numpy as np
 from flows.campaign.bench import Job, Shard, shard_id
 from flows.campaign.engines import identity
 from flows.campaign.spec import AttackSpec, CampaignSpec, TargetSpec
-from flows.config import to_record
 from flows.errors import FlowError
 from flows.run.digest import of_value
 from flows.stages.files import read_arrays

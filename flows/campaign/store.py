@@ -83,7 +83,7 @@ class Store:
         with connect() as database:
             database.execute(f"CREATE TABLE results ({kinds})")
             for shard in shards:
-                database.execute("INSERT INTO results SELECT * FROM read_parquet(?)", [str(self._part(shard))])
+                self._insert(database, self._part(shard))
             counted = f"SELECT count(*), count(DISTINCT ({_ORDER})) FROM results"
             rows, distinct = database.execute(counted).fetchone()
             if not rows == distinct == expected:
@@ -93,6 +93,13 @@ class Store:
                 )
             _write(database, f"SELECT * FROM results ORDER BY {_ORDER}", self.results)
         return rows
+
+    def _insert(self, database: duckdb.DuckDBPyConnection, part: Path) -> None:
+        try:
+            database.execute("INSERT INTO results SELECT * FROM read_parquet(?)", [str(part)])
+        except duckdb.Error as error:
+            text = " ".join(str(error).split())
+            raise FlowError(f"{part}: expected a shard's results, got {text}; start the campaign again") from error
 
     def discard_unfinished(self) -> None:
         """Removes what a killed process was writing."""
