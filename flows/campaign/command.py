@@ -36,6 +36,7 @@ def run_command(path: Path, out: Path, workers: int, ray: str | None, log: Conso
     console.print(summary_table(record))
     if failed := record["failed"]:
         raise FlowError(
-            f"{out}: {len(failed)} of {record['shards']} shards failed {ATTEMPTS} times, the first ({failed[0]['shard']}): "
-            f"{failed[0]['error']}; what the others found is kept, the same command tries these again"
+            f"{out}: {len(failed)} of {record['shards']} shards failed {ATTEMPTS} times, the first "
+            f"({failed[0]['shard']}): {failed[0]['error']}; what the others found is kept, the same command tries "
+            "these again"
         )

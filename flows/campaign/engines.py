@@ -43,7 +43,7 @@ class Identity:
 
 
 def materials(spec: TargetSpec) -> dict[str, Path]:
-    """The files of its run that a target is made of, by their path inside the run. Raises FlowError for a missing one."""
+    """The files that a target is made of, by their path inside its run. Raises FlowError where one is missing."""
     names = {
         Engine.TORCH: ("config.toml", f"train/{spec.network}.safetensors"),
         Engine.ONNXRUNTIME: ("compile/dataflow.json", "compile/dataflow.npz"),

@@ -21,9 +21,8 @@ HEADER = struct.Struct("!4sB3xI")
 CHALLENGE, HELLO, WELCOME, PREDICT, SCORES, WAIT, ERROR = range(1, 8)
 KINDS = {CHALLENGE: "challenge", HELLO: "hello", WELCOME: "welcome", PREDICT: "predict", SCORES: "scores"}
 KINDS |= {WAIT: "wait", ERROR: "error"}
-#: Why a server refuses. After `BAD_REQUEST` and `TARGET_FAILED` the connection stays open, after the others it is closed.
+#: Why a server refuses. After BAD_REQUEST and TARGET_FAILED the connection stays open, after the others it is closed.
 BAD_FRAME, BAD_VERSION, BAD_TOKEN, BUSY, TOO_SLOW, BAD_REQUEST, TARGET_FAILED, STOPPING = range(1, 9)
-FINAL = (BAD_FRAME, BAD_VERSION, BAD_TOKEN, BUSY, TOO_SLOW, STOPPING)
 
 NONCE = 32
 MAX_SMALL = 4096  # bytes of any payload but images and scores

@@ -166,6 +166,7 @@ def test_ray_gives_the_same_bytes_and_survives_a_lost_worker(golden_run: Path, u
     """A local Ray instance; a worker is killed after the fifth shard."""
     ray = pytest.importorskip("ray", reason="the extra 'cluster' is not installed")
     crews: list[RayCrew] = []
+    killed: list[object] = []
 
     def crew(job, size: int) -> RayCrew:
         crews.append(RayCrew(job, size, "local"))
@@ -173,7 +174,9 @@ def test_ray_gives_the_same_bytes_and_survives_a_lost_worker(golden_run: Path, u
 
     def progress(done: float, text: str) -> None:
         if round(done * 24) == 5:
-            ray.kill(crews[0]._workers[0])
+            killed.append(crews[0]._workers[0])
+            ray.kill(killed[0])
 
     record = run_campaign(campaign(golden_run), tmp_path, crew, 2, progress)
+    assert len(killed) == 1 and killed[0] != crews[0]._workers[0]
     assert record["failed"] == [] and digests(tmp_path) == digests(undisturbed)
