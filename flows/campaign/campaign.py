@@ -22,12 +22,13 @@ from flows.run.digest import of_file
 from flows.run.lock import locked
 
 Progress = Callable[[float, str], None]
+MakeCrew = Callable[[Job, int], Crew]
 
 
 def run_campaign(
     spec: CampaignSpec,
     folder: Path,
-    crew: Callable[[Job, int], Crew],
+    crew: MakeCrew,
     workers: int,
     progress: Progress = lambda done, text: None,
 ) -> dict[str, object]:
@@ -45,7 +46,11 @@ def run_campaign(
         store.discard_unfinished()
         planned = shards(job)
         missing = [shard for shard in planned if not store.has(shard)]
-        failures = _do(job, store, crew, workers, planned, missing, progress, folder) if missing else []
+        failures: list[Failure] = []
+        if missing:
+            meter = _Meter(store, len(planned), len(missing), progress)
+            failures = _work(job, crew, min(workers, len(missing)), missing, meter)
+            write_whole(folder / "rates.json", json.dumps(meter.record(workers), indent=1) + "\n")
         return _finish(job, store, planned, failures, folder)
 
 
@@ -85,25 +90,12 @@ class _Meter:
         }
 
 
-def _do(
-    job: Job,
-    store: Store,
-    crew: Callable[[Job, int], Crew],
-    workers: int,
-    planned: list[Shard],
-    missing: list[Shard],
-    progress: Progress,
-    folder: Path,
-) -> list[Failure]:
-    size = min(workers, len(missing))
+def _work(job: Job, crew: MakeCrew, size: int, missing: list[Shard], meter: _Meter) -> list[Failure]:
     hands = crew(job, size)
-    meter = _Meter(store, len(planned), len(missing), progress)
     try:
-        failures = drive(hands, missing, meter)
+        return drive(hands, missing, meter)
     finally:
         hands.close()
-    write_whole(folder / "rates.json", json.dumps(meter.record(size), indent=1) + "\n")
-    return failures
 
 
 def _finish(job: Job, store: Store, planned: list[Shard], failures: list[Failure], folder: Path) -> dict[str, object]:

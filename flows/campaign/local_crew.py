@@ -36,6 +36,11 @@ class LocalCrew:
         #: Why workers were replaced -> how often.
         self.replaced: Counter[str] = Counter()
 
+    @property
+    def pids(self) -> list[int]:
+        """The workers' process ids."""
+        return [worker.process.pid for worker in self._workers]
+
     def give(self, worker: int, shard: Shard) -> None:
         self._at_work.add(worker)
         try:

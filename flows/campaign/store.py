@@ -49,6 +49,7 @@ class Store:
         self._folder = folder
         self._parts = folder / "parts"
         self._parts.mkdir(parents=True, exist_ok=True)
+        self._database = connect()
 
     @property
     def results(self) -> Path:
@@ -60,8 +61,8 @@ class Store:
         if not path.is_file():
             return False
         try:
-            with connect() as database:
-                rows = database.execute("SELECT image FROM read_parquet(?) ORDER BY image", [str(path)]).fetchall()
+            query = "SELECT image FROM read_parquet(?) ORDER BY image"
+            rows = self._database.execute(query, [str(path)]).fetchall()
         except duckdb.Error:
             return False
         return [image for (image,) in rows] == list(range(shard.first, shard.stop))
@@ -71,9 +72,8 @@ class Store:
         if list(columns) != list(COLUMNS) or {len(values) for values in columns.values()} != {shard.stop - shard.first}:
             raise FlowError(f"{shard.id}: expected the store's columns with {shard.stop - shard.first} rows each")
         values = ", ".join(f"unnest(?::{kind}[]) AS {name}" for name, kind in COLUMNS.items())
-        with connect() as database:
-            database.execute(f"CREATE TABLE part AS SELECT {values}", list(columns.values()))
-            _write(database, "SELECT * FROM part ORDER BY image", self._part(shard))
+        self._database.execute(f"CREATE OR REPLACE TABLE part AS SELECT {values}", list(columns.values()))
+        _write(self._database, "SELECT * FROM part ORDER BY image", self._part(shard))
 
     def compact(self, shards: Sequence[Shard]) -> int:
         """Makes `results.parquet` of exactly these shards' parts; returns its rows. Raises FlowError where a row is

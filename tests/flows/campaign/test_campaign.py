@@ -55,7 +55,7 @@ def test_a_worker_that_is_killed_loses_its_shard_only(golden_run: Path, undistur
     def progress(done: float, text: str) -> None:
         finished.append(done)
         if len(finished) in (2, 7, 15):
-            os.kill(crews[0]._workers[len(finished) % 2].process.pid, signal.SIGKILL)
+            os.kill(crews[0].pids[len(finished) % 2], signal.SIGKILL)
 
     run_campaign(campaign(golden_run), tmp_path, crew, 2, progress)
     assert crews[0].replaced["by SIGKILL"] >= 2  # the last one may have been idle
