@@ -15,6 +15,8 @@ from pathlib import Path
 
 from brevitas_models.config import DataConfig, DefenceConfig, ModelConfig, NetworkConfig, QuantConfig, TrainConfig
 from brevitas_models.errors import ModelError
+from flows.attack.batch import LINF
+from flows.attack.registry import LABELS, SCORES, attack_names
 from flows.errors import FlowError, nearest
 
 PRESETS = Path(__file__).parent / "presets"
@@ -98,13 +100,25 @@ class BoardConfig:
 
 @dataclass(frozen=True, slots=True)
 class HilConfig:
-    """Attack through the circuit: `images` by Square with at most `queries` queries each."""
+    """Attacks through the circuit: each of `attacks` (names of `flows.attack.registry` that need no gradients) on
+    `images` images with at most `queries` queries each. `replay`: how many of each attack's adversarial images are
+    replayed on the circuit, 0 for all."""
 
     images: int
     queries: int
+    attacks: tuple[str, ...]
+    replay: int
 
     def __post_init__(self) -> None:
-        _at_least(1, hil__images=self.images, hil__queries=self.queries)
+        _at_least(1, hil__images=self.images)
+        _at_least(3, hil__queries=self.queries)
+        _at_least(0, hil__replay=self.replay)
+        known = [name for access in (SCORES, LABELS) for name in attack_names(access, LINF)]
+        for name in self.attacks:
+            if name not in known:
+                raise FlowError(f"hil.attacks: a circuit has no attack {name!r}{nearest(name, known)}")
+        if not self.attacks or len(set(self.attacks)) < len(self.attacks):
+            raise FlowError(f"hil.attacks: expected one or more different names, got {list(self.attacks)}")
 
 
 @dataclass(frozen=True, slots=True)

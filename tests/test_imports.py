@@ -20,6 +20,7 @@ FORBIDDEN = {
 
 #: The rooms of flows up to and with the export: all others run without torch.
 WITH_TORCH = (
+    "flows/adapters",
     "flows/attack",
     "flows/campaign/torch_twin.py",
     "flows/stages/attack.py",

@@ -68,7 +68,8 @@ def evaluate(
     seed: int,
     progress: Progress | None = None,
 ) -> tuple[dict[str, object], dict[str, np.ndarray]]:
-    """Contents of `attack.json`, and of `adversarial.npz` for the network `defended`.
+    """Contents of `attack.json`, and of `adversarial.npz` for the network `defended` (its worst case, and what each
+    attack found: `flows.attack.finds`).
 
     `x`: uint8 (N, C, H, W) test images; `y`: integers (N,). Clean accuracy is over all of them, attacks over the first
     `config.images`, square over the first `config.square_images` of those. Where a network `float` is given, what
@@ -87,6 +88,7 @@ def evaluate(
             source = evaluation.worst.images
     attacked = slice(0, len(worst[DEFENDED].images))
     adversarial = {"images": worst[DEFENDED].images, "labels": y[attacked].astype(np.int64), "originals": x[attacked]}
+    adversarial |= worst[DEFENDED].finds.arrays(x.shape[1:])
     target = networks[DEFENDED].target
     shown = examples(target, adversarial["originals"], adversarial["images"], y[attacked], config.epsilon)
     record = {

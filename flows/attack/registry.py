@@ -13,11 +13,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 
-from flows.attack.batch import Attack
+from flows.attack.batch import L2, LINF, Attack
 from flows.errors import FlowError, nearest
 
 GRADIENTS, SCORES, LABELS = "gradients", "scores", "labels"
-LINF, L2 = "linf", "l2"
 _WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text", types.NoneType: "nothing"}
 
 
@@ -47,8 +46,44 @@ class Parameter:
 
 ATTACKS: dict[str, AttackEntry] = {
     "fgsm": AttackEntry("fgsm", "Fgsm", GRADIENTS, (LINF,), "one signed gradient step"),
-    "pgd": AttackEntry("pgd", "Pgd", GRADIENTS, (LINF,), "projected gradient ascent"),
+    "r-fgsm": AttackEntry("r_fgsm", "RandomFgsm", GRADIENTS, (LINF,), "a random step, then a signed gradient step"),
+    "bim": AttackEntry("bim", "Bim", GRADIENTS, (LINF,), "signed gradient steps from the original"),
+    "pgd": AttackEntry("pgd", "Pgd", GRADIENTS, (LINF, L2), "projected gradient ascent from random points"),
+    "temperature-pgd": AttackEntry(
+        "temperature_pgd", "TemperaturePgd", GRADIENTS, (LINF, L2), "PGD on logits scaled by the Jacobian"
+    ),
+    "eot-pgd": AttackEntry("eot_pgd", "EotPgd", GRADIENTS, (LINF, L2), "PGD along the mean gradient of many draws"),
+    "apgd-ce": AttackEntry("apgd", "Apgd", GRADIENTS, (LINF, L2), "auto-PGD, cross entropy"),
+    "apgd-dlr": AttackEntry("apgd", "Apgd", GRADIENTS, (LINF, L2), "auto-PGD, logits ratio", {"loss": "dlr"}),
+    "apgd-t": AttackEntry("apgd_targeted", "ApgdTargeted", GRADIENTS, (LINF, L2), "auto-PGD towards each wrong class"),
+    "deepfool": AttackEntry("deepfool", "DeepFool", GRADIENTS, (LINF, L2), "steps to the nearest class border"),
+    "cw-l2": AttackEntry("carlini_wagner", "CarliniWagner", GRADIENTS, (L2,), "the smallest change that fools"),
+    "cw-l2-he2019": AttackEntry(
+        "carlini_wagner",
+        "CarliniWagner",
+        GRADIENTS,
+        (L2,),
+        "Carlini and Wagner with the short schedule of He et al. 2019",
+        {
+            "name": "cw-l2-he2019",
+            "constant": 0.01,
+            "learning_rate": 5e-4,
+            "confidence": 0.0,
+            "binary_steps": 9,
+            "iterations": 10,
+        },
+    ),
     "square": AttackEntry("square", "Square", SCORES, (LINF,), "random search with squares"),
+    "nes": AttackEntry("nes", "Nes", SCORES, (LINF,), "gradient from random pairs of scores, signed steps"),
+    "spsa": AttackEntry("spsa", "Spsa", SCORES, (LINF,), "gradient from pairs that move every pixel, Adam's steps"),
+    "zoo": AttackEntry("zoo", "Zoo", SCORES, (LINF,), "gradient pixel by pixel, Adam's steps"),
+    "hop-skip-jump": AttackEntry(
+        "hop_skip_jump", "HopSkipJump", LABELS, (LINF, L2), "jumps along the boundary towards the original"
+    ),
+    "boundary": AttackEntry("boundary", "Boundary", LABELS, (LINF, L2), "random walk along the boundary"),
+    "substitute": AttackEntry(
+        "substitute", "Substitute", LABELS, (LINF,), "gradients of a network that learned the labels"
+    ),
     "uniform": AttackEntry("uniform", "Uniform", LABELS, (LINF,), "random noise, the control"),
 }
 

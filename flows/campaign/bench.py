@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 import time
 from dataclasses import dataclass
 
 import numpy as np
 
+from flows import environment
 from flows.attack import registry
 from flows.attack.batch import AdversarialBatch
 from flows.attack.common import labels
@@ -93,10 +95,13 @@ class Bench:
     def _attack(self, spec: AttackSpec, shard: Shard, target: Target, x: np.ndarray, y: np.ndarray) -> AdversarialBatch:
         seed = {"seed": shard.seed} if "seed" in registry.parameters(spec.attack) else {}
         attack = registry.build(spec.attack, spec.parameters | seed)
+        if torch := sys.modules.get("torch"):  # the attack's: its sums must not depend on the machine's cores
+            torch.set_num_threads(environment.threads())
         if not spec.source:
             return attack(target, x, y, shard.epsilon)
         found = attack(self._target(spec.source), x, y, shard.epsilon)
-        return Transfer(found.images, source=spec.source, seed=shard.seed)(target, x, y, shard.epsilon)
+        transfer = Transfer(found.images, source=spec.source, seed=shard.seed, norm=spec.norm)
+        return transfer(target, x, y, shard.epsilon)
 
     def _target(self, name: str) -> Target:
         if name not in self._targets:

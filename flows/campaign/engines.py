@@ -22,12 +22,8 @@ _CODE = {
     Engine.RTL: ("hw", "flows/simulate"),
     Engine.REMOTE: ("flows/remote",),
 }
-_TOOLS = {
-    Engine.TORCH: ("torch", "brevitas", "numpy"),
-    Engine.ONNXRUNTIME: ("onnxruntime", "numpy"),
-    Engine.RTL: ("numpy",),
-    Engine.REMOTE: ("numpy",),
-}
+#: Of all targets, because attacks on scores may use torch too.
+_TOOLS = ("brevitas", "numpy", "onnxruntime", "torch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +65,7 @@ def identity(spec: TargetSpec) -> Identity:
     else:
         files = {name: of_file(path) for name, path in materials(spec).items() if name not in BUILT}
         content = of_value(files)
-    code = of_value([of_code(_COMMON + _CODE[spec.engine]), versions(_TOOLS[spec.engine])])
+    code = of_value([of_code(_COMMON + _CODE[spec.engine]), versions(_TOOLS)])
     return Identity(content, code)
 
 

@@ -8,7 +8,7 @@ from enum import Enum
 from pathlib import Path
 
 from flows.attack import registry
-from flows.attack.batch import grid_epsilon
+from flows.attack.batch import grid_budget
 from flows.config import read_toml
 from flows.errors import FlowError, nearest
 
@@ -86,10 +86,7 @@ class AttackSpec:
             if not values or len(set(values)) != len(values):
                 raise FlowError(f"attack {self.name}: expected {what} without repetition, at least one, got {values}")
         for epsilon in self.epsilons:
-            if self.norm == registry.LINF:
-                grid_epsilon(epsilon)
-            elif not 0 <= epsilon < float("inf"):
-                raise FlowError(f"attack {self.name}: expected an epsilon of 0 or more, got {epsilon}")
+            grid_budget(epsilon, self.norm)
         registry.build(self.attack, self.parameters | ({"seed": 0} if "seed" in known else {}))
 
     @property

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
-
 from brevitas_models.config import Activation
 from brevitas_models.export import logit_scale
-from flows import environment
 from flows.config import load_toml
 from flows.stages.networks import deployed, recipes
 from flows.targets.torch_target import TorchTarget
@@ -19,7 +16,6 @@ def open_twin(run: Path, name: str) -> TorchTarget:
 
     Raises FlowError or ModelError where the run does not hold it.
     """
-    torch.set_num_threads(environment.threads())
     config = load_toml(run / "config.toml")
     network = deployed(config, run / "train" / f"{name}.safetensors", name)
     is_float = recipes(config)[name].quant.activation is Activation.FLOAT

@@ -82,6 +82,12 @@ def test_overrides_are_checked_together() -> None:
         ("attack.sweep=[0.1, nan]", "attack.sweep: expected pixel units from 0 to 1, got nan"),
         ("compile.clock_mhz=0", "compile.clock_mhz: expected 0.001 or more, got 0.0"),
         ("verify.rtl=-1", "verify.rtl: expected 0 or more, got -1"),
+        ("hil.attacks=['sqare']", "hil.attacks: a circuit has no attack 'sqare'; did you mean square?"),
+        (
+            "hil.attacks=['square', 'square']",
+            "hil.attacks: expected one or more different names, got ['square', 'square']",
+        ),
+        ("hil.queries=2", "hil.queries: expected 3 or more, got 2"),
         ("name=../up", "name: expected letters, digits, '.', '_' and '-' (it names a folder), got '../up'"),
     ],
 )

@@ -58,6 +58,7 @@ def test_a_white_box_attack_is_replayed(run: Path, tmp_path: Path) -> None:
     attacks = (
         AttackSpec("pgd", "pgd", ("quantized",), (0.2,), parameters),
         AttackSpec("pgd-replayed", "pgd", ("quantized", "float"), (0.2,), parameters, source="quantized"),
+        AttackSpec("pgd-l2", "pgd", ("quantized",), (1.5,), parameters | {"norm": "l2"}, source="quantized"),
         AttackSpec("noise", "uniform", ("quantized",), (0.2,)),
     )
     images = ImagesSpec(str(run / "data" / "test.npz"), 0, 12)
@@ -67,7 +68,12 @@ def test_a_white_box_attack_is_replayed(run: Path, tmp_path: Path) -> None:
     found = {(row["target"], row["attack"]): row for row in record["attacks"]}
     replayed, pgd = found["quantized", "pgd-replayed"], found["quantized", "pgd"]
     assert pgd["accuracy"] < 1 and pgd["queries"] > replayed["queries"] and replayed["accuracy"] < 1
-    assert ("float", "pgd-replayed") in found
+    assert ("float", "pgd-replayed") in found and found["quantized", "pgd-l2"]["norm"] == "l2"
+    assert [(row["target"], row["norm"], row["epsilon"]) for row in record["worst_case"]] == [
+        ("float", "linf", 0.2),
+        ("quantized", "l2", 1.5),
+        ("quantized", "linf", 0.2),
+    ]
 
 
 def test_a_network_that_is_not_there(run: Path, tmp_path: Path) -> None:

@@ -91,7 +91,10 @@ HEADLINES = {
         *("911 (1,047)", "place and route 2 min 22 s"),
     ],
     "floorplan": ["126 × 95 tiles", "conv1", "everything else"],
-    "hil": ["square", "3,217 queries (903 a second) for 16 images", "100.0 %", "43.8 %", "200 of 200", "121 fool"],
+    "hil": [
+        *("The attacks square, hop-skip-jump", "3,217 queries (903 a second) for 16 images", "100.0 %", "43.8 %"),
+        *("200 of 200", "121 fool", "56.2 %", "the class only", "2,014", "pgd (clipped)", "117"),
+    ],
     "reproduction": ["holdfast run config.toml", "attacks: 7", "sweep = [0.0, 0.02, 0.04]", "torch 2.13.0", "c" * 12],
 }
 
@@ -124,7 +127,7 @@ def test_hostile_text_stays_text(run_folder, edit):
 
     def everywhere(value):
         if isinstance(value, dict):
-            safe = ("verdict", "bitstream")
+            safe = ("verdict", "bitstream", "access")
             return {key: entry if key in safe else everywhere(entry) for key, entry in value.items()}
         if isinstance(value, list):
             return [everywhere(entry) for entry in value]
