@@ -22,6 +22,7 @@ FORBIDDEN = {
 WITH_TORCH = (
     "flows/adapters",
     "flows/attack",
+    "flows/campaign/torch_twin.py",
     "flows/stages/attack.py",
     "flows/stages/export.py",
     "flows/stages/networks.py",
@@ -105,6 +106,7 @@ def test_the_later_half_runs_where_there_is_no_torch() -> None:
     modules = [
         *("flows.cli", "flows.compile.compiler", "flows.verify.ladder", "flows.simulate", "flows.synthesize.ecp5"),
         *("flows.attack.hardware", "flows.targets.rtl_target", "flows.targets.onnx_target", "flows.report.page"),
+        *("flows.campaign.command", "flows.remote.serve", "flows.remote.client"),
     ]
     program = (
         "import importlib, sys\n"
