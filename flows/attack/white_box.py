@@ -22,10 +22,14 @@ def require_gradients(attack: str, target: object) -> TorchTarget:
     return target
 
 
-def backward_modes(target: TorchTarget) -> tuple[str, ...]:
-    """The backward passes that differ on this network: only `clipped` where it has no activation quantizer."""
-    quantized = any(isinstance(module, SelectableBackward) for module in target.module.modules())
-    return MODES if quantized else MODES[:1]
+def backward_modes(target: TorchTarget, *, every: bool = False) -> tuple[str, ...]:
+    """The backward passes that differ on this network: only `clipped` where it has no activation quantizer.
+
+    Of the soft staircases one width, unless `every` is asked for.
+    """
+    if not any(isinstance(module, SelectableBackward) for module in target.module.modules()):
+        return MODES[:1]
+    return MODES if every else tuple(mode for mode in MODES if "-" not in mode)
 
 
 def check_choice(what: str, value: str, choices: tuple[str, ...]) -> str:

@@ -30,7 +30,8 @@ def run(context: Context) -> None:
     import torch
 
     from brevitas_models.export import logit_scale
-    from flows.attack.evaluate import Subject, evaluate
+    from flows.attack.evaluate import evaluate
+    from flows.attack.evaluation import Subject
     from flows.targets.torch_target import TorchTarget
 
     torch.set_num_threads(environment.threads())
@@ -53,6 +54,13 @@ STAGE = Stage(
     run,
     inputs=("data/test.npz", "train/defended.safetensors", "train/quantized.safetensors", "train/float.safetensors"),
     sections=("network", "quant", "defence", "attack", "seed"),
-    code=("brevitas_models", "flows/attack", "flows/targets", "flows/stages/attack.py", "flows/stages/networks.py"),
+    code=(
+        "brevitas_models",
+        "flows/attack",
+        "flows/audit",
+        "flows/targets",
+        "flows/stages/attack.py",
+        "flows/stages/networks.py",
+    ),
     tools=("torch", "brevitas", "numpy"),
 )
