@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import json
 import re
 import tomllib
@@ -16,7 +15,7 @@ from pathlib import Path
 
 from brevitas_models.config import DataConfig, DefenceConfig, ModelConfig, NetworkConfig, QuantConfig, TrainConfig
 from brevitas_models.errors import ModelError
-from flows.errors import FlowError
+from flows.errors import FlowError, nearest
 
 PRESETS = Path(__file__).parent / "presets"
 _WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text", list: "a list", dict: "a table"}
@@ -143,7 +142,7 @@ def load_preset(name: str) -> Config:
     """The complete preset `flows/presets/<name>.toml`. Raises FlowError for an unknown name."""
     names = preset_names()
     if name not in names:
-        raise FlowError(f"unknown preset {name!r}{_nearest(name, names)}; presets: {', '.join(names)}")
+        raise FlowError(f"unknown preset {name!r}{nearest(name, names)}; presets: {', '.join(names)}")
     return load_toml(PRESETS / f"{name}.toml")
 
 
@@ -210,7 +209,7 @@ def _table(cls: type, record: object, prefix: str) -> object:
     for key, value in record.items():
         if key not in known:
             what = "section" if isinstance(value, dict) else "key"
-            raise FlowError(f"{prefix}{key}: unknown {what}{_nearest(key, known, prefix)}")
+            raise FlowError(f"{prefix}{key}: unknown {what}{nearest(key, known, prefix)}")
     missing = [name for name in known if name not in record]
     if missing:
         raise FlowError(f"{prefix}{missing[0]}: missing; a configuration is complete, start from a preset")
@@ -242,11 +241,6 @@ def _field(hint: object, value: object, path: str) -> object:
     if type(value) is not hint:
         raise FlowError(f"{path}: expected {_WORDS[hint]}, got {_came(value)}")
     return value
-
-
-def _nearest(key: str, known: list[str], prefix: str = "") -> str:
-    near = difflib.get_close_matches(key, known, 1, 0.5)
-    return f"; did you mean {prefix}{near[0]}?" if near else f"; known here: {', '.join(known)}"
 
 
 def _came(value: object) -> str:

@@ -14,11 +14,12 @@ from flows.attack.criteria import accuracy
 from flows.attack.fgsm import Fgsm
 from flows.attack.gradients import zero_gradients
 from flows.attack.pgd import Pgd
+from flows.attack.registry import build
 from flows.attack.square import Square
 from flows.attack.sweep import sweep
 from flows.attack.transfer import Transfer
 from flows.attack.uniform import Uniform
-from flows.attack.white_box import LOSSES, backward_modes
+from flows.attack.white_box import backward_modes
 from flows.attack.worst_case import WorstCase
 from flows.audit.evidence import OWN_BACKWARD, Evidence
 from flows.audit.judge import judge
@@ -32,6 +33,10 @@ MORE_RESTARTS = 3  # times the configured ones, on what survived everything
 MORE_STEPS = 4  # times the configured ones with half the restarts, on what survived that
 DRAWS = 8  # of a random network: the mean that is attacked, and the repeats that show how random it is
 DIRECTIONS = {False: 4, True: 16}  # of the numeric gradient, by thoroughness
+CROSS_ENTROPY, MARGIN = "cross_entropy", "margin"
+EXTRA = ("apgd-ce", "apgd-dlr", "apgd-t")  # of a thorough evaluation, through the strongest backward pass
+AUTO_STEPS = 100  # of each of them, as in AutoAttack
+FOR_DLR = 4  # classes that the targeted ratio of logits needs
 BUDGETS = (0.25, 0.5, 1.0, 1.5, 2.0)  # of epsilon, attacked anew in a thorough evaluation
 
 
@@ -68,7 +73,7 @@ class Effort:
         config, modes = self.config, len(backward_modes(target, every=self.thorough))
         points = len({0.0, config.epsilon, *config.sweep})
         if self.thorough:
-            return 2 * modes + OTHER_ACTIONS - 1 + points + sources + len(BUDGETS)
+            return 3 * modes + OTHER_ACTIONS + points + sources + len(BUDGETS) + len(EXTRA) + 1
         return modes + OTHER_ACTIONS + points + sources
 
 
@@ -147,14 +152,30 @@ class Evaluation:
         }
 
     def _gradient_attacks(self) -> tuple[str, str]:
-        """Runs them; the backward pass and loss of the strongest."""
+        """Runs them; the backward pass and loss of the strongest PGD."""
         self._attack(Fgsm(backward=OWN_BACKWARD, seed=self._seed))
         modes = backward_modes(self._target, every=self._effort.thorough)
-        tried = {(mode, LOSSES[0]): self._attack(self._pgd(mode)) for mode in modes}
+        tried = {(mode, CROSS_ENTROPY): self._attack(self._pgd(mode)) for mode in modes}
         strongest = max(tried, key=lambda key: int(tried[key].success.sum()))
         for mode in modes if self._effort.thorough else strongest[:1]:
-            tried[mode, "margin"] = self._attack(self._pgd(mode, "margin"))
-        return max(tried, key=lambda key: int(tried[key].success.sum()))
+            tried[mode, MARGIN] = self._attack(self._pgd(mode, MARGIN))
+        strongest = max(tried, key=lambda key: int(tried[key].success.sum()))
+        if self._effort.thorough:
+            self._more_gradient_attacks(modes, strongest[0])
+        return strongest
+
+    def _more_gradient_attacks(self, modes: tuple[str, ...], strongest: str) -> None:
+        steps, restarts, seed = self._config.pgd_steps, self._config.pgd_restarts, self._seed
+        for mode in modes:
+            values = {"steps": steps, "restarts": restarts, "backward": mode, "seed": seed}
+            self._attack(build("temperature-pgd", values))
+        self._attack(build("bim", {"steps": steps, "backward": OWN_BACKWARD, "seed": seed}))
+        values = {"steps": AUTO_STEPS, "backward": strongest, "seed": seed}
+        for name in EXTRA if self._classes() >= FOR_DLR else ("apgd-ce",):
+            self._attack(build(name, values))
+
+    def _classes(self) -> int:
+        return self._target.predict(self._x[:1]).shape[1]
 
     def _insist(self, backward: str, loss: str) -> tuple[float, float]:
         """Attacks what is left with many more restarts, then steps; the worst-case accuracy before and after."""
@@ -216,7 +237,7 @@ class Evaluation:
         claimed = None if claim is None else claim.accuracy
         return Evidence(tuple(self._batches), unbounded, zeros, settled, first, agreed, budgets, claimed, found)
 
-    def _pgd(self, backward: str, loss: str = LOSSES[0]) -> Pgd:
+    def _pgd(self, backward: str, loss: str = CROSS_ENTROPY) -> Pgd:
         config = self._config
         return Pgd(steps=config.pgd_steps, restarts=config.pgd_restarts, backward=backward, loss=loss, seed=self._seed)
 

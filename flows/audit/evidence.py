@@ -14,8 +14,8 @@ from flows.audit.measures.repeats import Repeats
 from flows.errors import FlowError
 
 OWN_BACKWARD = "clipped"  # the pass a network is trained with
-OWN_LOSS = "cross_entropy"
-SINGLE_STEP = ("fgsm",)
+SINGLE_STEP = ("fgsm", "r-fgsm")
+OWN_ATTACKS = (*SINGLE_STEP, "bim", "pgd", "apgd-ce")  # with the ordinary loss as it is
 NOISE = "uniform"
 
 
@@ -70,7 +70,7 @@ class Evidence:
 
 def is_own(batch: AdversarialBatch) -> bool:
     """Whether a gradient attack follows the network's own gradient of the ordinary loss."""
-    return batch.details["backward"] == OWN_BACKWARD and batch.details.get("loss", OWN_LOSS) == OWN_LOSS
+    return batch.details["backward"] == OWN_BACKWARD and batch.attack in OWN_ATTACKS
 
 
 def fooled(batches: Iterable[AdversarialBatch], images: int) -> np.ndarray:

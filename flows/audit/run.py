@@ -15,7 +15,6 @@ from flows.attack.common import labels
 from flows.attack.evaluate import DEFENDED, FLOAT, Meter
 from flows.attack.evaluation import Claim, Effort, Evaluation
 from flows.attack.pgd import Pgd
-from flows.attack.white_box import LOSSES
 from flows.attack.worst_case import WorstCase
 from flows.audit.record import ATTACK_RECORD, NAME, merged, write
 from flows.config import AttackConfig, Config, load_toml
@@ -128,7 +127,7 @@ def _fooling(target: TorchTarget, x: np.ndarray, y: np.ndarray, config: AttackCo
     """Images that fool a network, uint8 (config.images, C, H, W)."""
     x, y = x[: config.images], y[: config.images]
     worst = WorstCase(x)
-    for loss in LOSSES:
+    for loss in ("cross_entropy", "margin"):
         attack = Pgd(steps=config.pgd_steps, restarts=config.pgd_restarts, loss=loss, seed=seed)
         worst.add(attack(target, x, y, config.epsilon))
     return worst.images

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from flows.attack.batch import AdversarialBatch
 from flows.audit.check import Check, Rule
-from flows.audit.evidence import OWN_LOSS, Evidence, left
+from flows.audit.evidence import Evidence, left
 from flows.audit.verdict import About
+
+SCALE_FREE = ("pgd-margin", "temperature-pgd")  # as `pgd` but for the loss
 
 RULE = Rule(
     "size of the logits does not hide the gradient",
@@ -18,16 +21,17 @@ RULE = Rule(
 
 
 def check(evidence: Evidence) -> Check | None:
-    """Per backward pass that was attacked both ways with `pgd`; the largest gain counts."""
+    """Per backward pass that was attacked both ways with the same effort; the largest gain counts."""
     plain = {batch.details["backward"]: batch for batch in evidence.white_box if batch.attack == "pgd"}
-    gains = []
-    for batch in evidence.white_box:
-        same = plain.get(batch.details["backward"])
-        if batch.attack.startswith("pgd") and batch.details.get("loss", OWN_LOSS) != OWN_LOSS and same is not None:
-            n = len(batch.success)
-            gains.append((left([same], n) - left([batch], n), n, batch, left([same], n), left([batch], n)))
-    if not gains:
+    scale_free = [b for b in evidence.white_box if b.attack in SCALE_FREE and b.details["backward"] in plain]
+    if not scale_free:
         return None
-    gain, n, batch, usual, best = max(gains, key=lambda entry: entry[0])
-    value = f"{batch.details['loss']} {best:.3f}, cross entropy {usual:.3f} (backward {batch.details['backward']})"
-    return RULE.apply(gain, n, value)
+
+    def left_by(batch: AdversarialBatch) -> tuple[float, float]:
+        n = len(batch.success)
+        return left([plain[batch.details["backward"]]], n), left([batch], n)
+
+    batch = max(scale_free, key=lambda one: left_by(one)[0] - left_by(one)[1])
+    usual, best = left_by(batch)
+    value = f"{batch.attack} {best:.3f}, pgd {usual:.3f} (backward {batch.details['backward']})"
+    return RULE.apply(usual - best, len(batch.success), value)
