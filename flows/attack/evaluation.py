@@ -73,7 +73,7 @@ class Effort:
         config, modes = self.config, len(backward_modes(target, every=self.thorough))
         points = len({0.0, config.epsilon, *config.sweep})
         if self.thorough:
-            return 3 * modes + OTHER_ACTIONS + points + sources + len(BUDGETS) + len(EXTRA) + 1
+            return 2 * modes + OTHER_ACTIONS + points + sources + len(BUDGETS) + len(EXTRA) + 3
         return modes + OTHER_ACTIONS + points + sources
 
 
@@ -161,12 +161,12 @@ class Evaluation:
             tried[mode, MARGIN] = self._attack(self._pgd(mode, MARGIN))
         strongest = max(tried, key=lambda key: int(tried[key].success.sum()))
         if self._effort.thorough:
-            self._more_gradient_attacks(modes, strongest[0])
+            self._more_gradient_attacks(strongest[0])
         return strongest
 
-    def _more_gradient_attacks(self, modes: tuple[str, ...], strongest: str) -> None:
+    def _more_gradient_attacks(self, strongest: str) -> None:
         steps, restarts, seed = self._config.pgd_steps, self._config.pgd_restarts, self._seed
-        for mode in modes:
+        for mode in dict.fromkeys((OWN_BACKWARD, strongest)):
             values = {"steps": steps, "restarts": restarts, "backward": mode, "seed": seed}
             self._attack(build("temperature-pgd", values))
         self._attack(build("bim", {"steps": steps, "backward": OWN_BACKWARD, "seed": seed}))
