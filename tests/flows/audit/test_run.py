@@ -64,7 +64,7 @@ def test_bad_requests_are_refused(run: Path, tmp_path: Path) -> None:
         audit_run(run, ["float"], 0)
     with pytest.raises(FlowError, match="expected a run directory"):
         audit_run(tmp_path / "nothing", ["float"], None)
-    with pytest.raises(FlowError, match="expected a finished data stage"):
+    with pytest.raises(FlowError, match="expected a run with a finished data stage"):
         audit_run(tmp_path, ["float"], None)
 
 
