@@ -15,8 +15,9 @@ from flows.errors import FlowError
 from flows.report.results import _audit_of
 
 SMALL = (
-    *("train.epochs=2", "defence.steps=1", "network.channels=[4, 4]", "network.hidden=[8]", "attack.images=12"),
-    *("attack.sweep=[0.1]", "attack.pgd_steps=3", "attack.pgd_restarts=1", "attack.square_queries=5"),
+    *("data.train_images=200", "data.test_images=60", "train.epochs=2", "defence.steps=1"),
+    *("network.channels=[4, 4]", "network.hidden=[8]", "attack.images=12", "attack.sweep=[0.1]"),
+    *("attack.pgd_steps=3", "attack.pgd_restarts=1", "attack.square_queries=5"),
 )
 STATUS = {"sound": 0, "suspicious": 2, "masked": 3}
 
