@@ -172,6 +172,34 @@ def fetch(
 
 
 @app.command()
+def audit(
+    run: Annotated[Path, typer.Argument(help="A run directory whose attack stage has finished.")],
+    network: Annotated[
+        list[str] | None, typer.Option(help="defended, quantized or float; may be repeated [default: defended].")
+    ] = None,
+    images: Annotated[int | None, typer.Option(help="Test images [default: as many as the run attacked].")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print audit.json instead of tables.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Judge a run's robustness figures: sound (status 0), suspicious (2) or masked (3); writes RUN/audit.json."""
+    from flows.audit.record import worst
+    from flows.audit.run import audit_run
+    from flows.audit.table import audit_tables
+
+    names = tuple(network or ("defended",))
+    with _one_line(debug):
+        with Console(stderr=True).status("reading the run") as status:
+            record = audit_run(run, names, images, lambda done, text: status.update(f"{done:4.0%}  {text}"))
+        if as_json:
+            typer.echo(json.dumps(record, indent=1))
+        else:
+            console = Console() if Console().is_terminal else Console(width=LOG_WIDTH)
+            console.print(audit_tables(record, names))
+            typer.echo(f"written: {run / 'audit.json'}")
+    raise typer.Exit(worst(record, names).exit_status)
+
+
+@app.command()
 def presets() -> None:
     """List the presets."""
     for name in preset_names():

@@ -23,10 +23,14 @@ WITH_TORCH = (
     "flows/adapters",
     "flows/attack",
     "flows/campaign/torch_twin.py",
+    "flows/audit/measures",
+    "flows/audit/run.py",
     "flows/stages/attack.py",
     "flows/stages/export.py",
     "flows/stages/networks.py",
+    "flows/stages/subjects.py",
     "flows/stages/train.py",
+    "flows/targets/averaged.py",
     "flows/targets/torch_target.py",
 )
 
@@ -107,6 +111,7 @@ def test_the_later_half_runs_where_there_is_no_torch() -> None:
         *("flows.cli", "flows.compile.compiler", "flows.verify.ladder", "flows.simulate", "flows.synthesize.ecp5"),
         *("flows.attack.hardware", "flows.targets.rtl_target", "flows.targets.onnx_target", "flows.report.page"),
         *("flows.campaign.command", "flows.remote.serve", "flows.remote.client"),
+        *("flows.audit.verdict", "flows.audit.record", "flows.audit.table"),
     ]
     program = (
         "import importlib, sys\n"

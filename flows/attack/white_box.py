@@ -40,11 +40,11 @@ def require_gradients(attack: str, target: object) -> TorchTarget:
 def backward_modes(target: TorchTarget, *, every: bool = False) -> tuple[str, ...]:
     """The backward passes that differ on this network: only `clipped` where it has no activation quantizer.
 
-    Of the soft staircases one width, unless `every` is asked for.
+    The widest of the soft staircases, seldom the strongest, only where `every` one is asked for.
     """
     if not any(isinstance(module, SelectableBackward) for module in target.module.modules()):
         return MODES[:1]
-    return MODES if every else tuple(mode for mode in MODES if "-" not in mode)
+    return MODES if every else tuple(mode for mode in MODES if mode != "staircase-wide")
 
 
 def check_choice(what: str, value: str, choices: tuple[str, ...]) -> str:

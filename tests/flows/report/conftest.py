@@ -55,6 +55,7 @@ def _network(title: str, bits: list, clean: float, attacked: dict[str, float], z
             for step in range(9)
         ],
         "audit": {
+            "own_gradient": {"accuracy": attacked["pgd/clipped"], "low": 0.0, "high": 1.0, "images": 200},
             "zero_gradient_share": zero,
             "checks": [
                 _check("single step not stronger than iterative", True, "0.520 >= 0.410", "Small steps fool more."),

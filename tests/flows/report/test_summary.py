@@ -18,7 +18,13 @@ def test_a_finished_run(run_folder):
     assert summary["accuracy"]["float"]["clean"] == 0.9844
     assert summary["accuracy"]["quantized"]["clean"] == 0.9756
     assert summary["accuracy"]["quantized"]["worst_case"] == pytest.approx(0.105)
-    assert summary["audit"] == {"zero_gradient_share": 0.021, "warnings": 0}
+    assert summary["audit"] == {
+        "verdict": "sound",
+        "own_gradient": 0.47,
+        "zero_gradient_share": 0.021,
+        "warnings": 0,
+        "failures": 0,
+    }
     assert summary["exactness"] == {
         "images": 449,  # of the rtl rung, not the largest
         "adversarial": 199,
