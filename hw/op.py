@@ -38,13 +38,15 @@ class Module:
     `name`: the module, in `hw/ops/<kind>/<kind>.sv`. `parameters`: integer parameters. `memories`: string
     parameter -> contents; the stitcher writes each to a file and passes its relative path as that parameter.
     `side_by_side`: the number of streams is a parameter, so all that go in lie in one vector `in_data` (the first one
-    lowest), with one bit each in `in_valid` and `in_ready`, and so do those that go out.
+    lowest), with one bit each in `in_valid` and `in_ready`, and so do those that go out. `rooms`: further kinds whose
+    modules this one instantiates.
     """
 
     name: str
     parameters: dict[str, int]
     memories: dict[str, Memory] = field(default_factory=dict)
     side_by_side: bool = False
+    rooms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,11 @@ def onnx_of(op: Op, builder: OnnxBuilder, *tensors: str) -> tuple[str, ...]:
 
 
 def needs_of(op: Op) -> tuple[np.ndarray, ...]:
-    """For each stream it takes: int64 (beats out,), input beats of a frame that each output beat waits for."""
+    """For each stream it takes: int64 (beats out,), input beats of a frame that each output beat waits for.
+
+    An operator without `needs` is taken to wait for whole frames, which is always enough.
+    """
+    if not hasattr(op, "needs"):
+        return tuple(np.full(outputs_of(op)[0].beats, stream.beats) for stream in inputs_of(op))
     result = op.needs()
     return result if isinstance(result, tuple) else (result,)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ from pathlib import Path
 from flows.simulate.runtime import runtime_objects
 from flows.simulate.toolchain import Toolchain, find_toolchain, run_tool
 from hw.dataflow import Dataflow
-from hw.top.stitch import stitch, top_module
+from hw.top.stitch import stitch, stream_signals, top_module
 
 JOBS = 2
 DRIVER = Path(__file__).with_name("driver.cpp")
@@ -55,7 +56,7 @@ def build(dataflow: Dataflow, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         _write_rtl(files, folder / "rtl")
         with tempfile.TemporaryDirectory(prefix=".build-", dir=folder) as work:
-            built = _compile(tools, folder / "rtl", sorted(files), top_module(dataflow), design, Path(work))
+            built = _compile(tools, folder / "rtl", sorted(files), dataflow, design, Path(work))
             os.replace(built, library)
             note = Path(work) / "stamp"
             note.write_text(json.dumps({"key": key, "library": _sha256(library)}) + "\n")
@@ -89,10 +90,13 @@ def _write_rtl(files: Mapping[str, str], folder: Path) -> None:
             path.write_text(text)
 
 
-def _compile(tools: Toolchain, rtl: Path, names: list[str], top: str, design: str, work: Path) -> Path:
-    rtl, work = rtl.resolve(), work.resolve()
-    sources = [name for name in names if name.endswith(".sv")]
+def _compile(tools: Toolchain, rtl: Path, names: list[str], dataflow: Dataflow, design: str, work: Path) -> Path:
+    rtl, work, top = rtl.resolve(), work.resolve(), top_module(dataflow)
+    visible = work / "visible.vlt"
+    visible.write_text(_visible(dataflow))
+    sources = [str(visible), *(name for name in names if name.endswith(".sv"))]
     run_tool([tools.verilator, *VERILATOR, "--top-module", top, "--Mdir", str(work), *sources], rtl, tools, "Verilator")
+    (work / "streams.inc").write_text(_streams(dataflow, (work / "Vtop___024root.h").read_text()))
     # The name of the scratch folder stays out of the objects: equal circuits give equal libraries.
     flags = [
         *COMPILE,
@@ -115,6 +119,22 @@ def _compile(tools: Toolchain, rtl: Path, names: list[str], top: str, design: st
     link = [*tools.compiler, "-shared", "-fPIC", "-pthread", "-Wl,-Bsymbolic", *map(str, objects), "-o", str(library)]
     run_tool(link, work, tools, "the C++ linker")
     return library
+
+
+def _visible(dataflow: Dataflow) -> str:
+    """Verilator's configuration that keeps the handshakes of the streams readable; the circuit's files stay as they
+    are."""
+    signals = (signal for pair in stream_signals(dataflow).values() for signal in pair)
+    lines = (f'public_flat_rd -module "{top_module(dataflow)}" -var "{signal}"\n' for signal in signals)
+    return "`verilator_config\n" + "".join(lines)
+
+
+def _streams(dataflow: Dataflow, root: str) -> str:
+    """`streams.inc` of the driver; `root` is the header in which Verilator names the signals."""
+    found = re.findall(r"\b(\w+__DOT__(s\d+_(?:valid|ready)));", root)
+    # The top's own have the shortest name: an operator may have signals that are called alike.
+    members = {signal: member for member, signal in sorted(found, key=lambda pair: -len(pair[0]))}
+    return "".join(f"STREAM({members[v]}, {members[r]})\n" for v, r in stream_signals(dataflow).values())
 
 
 def _units(work: Path) -> list[Path]:

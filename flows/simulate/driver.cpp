@@ -1,7 +1,8 @@
 // Drives one stitched circuit (class Vtop, made by Verilator) with whole batches. C ABI for ctypes.
 //
 // One clock cycle: inputs change while clk is low, both handshakes are sampled just before the rising edge.
-// The build defines HOLDFAST_DESIGN, the sha256 of the circuit's sources, as a string.
+// The build defines HOLDFAST_DESIGN, the sha256 of the circuit's sources, as a string, and writes streams.inc: a line
+// STREAM(valid, ready) with the root's members for each stream of the dataflow, in order.
 
 #include <fcntl.h>
 #include <sched.h>
@@ -17,6 +18,7 @@
 #include <utility>
 
 #include "Vtop.h"
+#include "Vtop___024root.h"
 #include "verilated.h"
 
 #define EXPORT extern "C" __attribute__((visibility("default")))
@@ -111,6 +113,11 @@ void unpack(const Layout& layout, const uint32_t* words, int64_t* elements) {
     }
 }
 
+// One stream of the dataflow: beats moved since reset, and its handshake in the last cycle.
+struct StreamState {
+    int64_t beats, valid, ready;
+};
+
 struct Batch {
     Layout in, out;
     const int64_t* codes;
@@ -118,6 +125,7 @@ struct Batch {
     int64_t* frame_cycles;
     int64_t frames, watchdog;
     double stall_in, stall_out;
+    StreamState* streams;  // of all streams, or null: watching costs time
 };
 
 struct Progress {
@@ -213,6 +221,17 @@ class Circuit {
         return ready;
     }
 
+    void watch() {
+        StreamState* state = batch_.streams;
+#define STREAM(valid_, ready_)               \
+    state->valid = top_->rootp->valid_;      \
+    state->ready = top_->rootp->ready_;      \
+    state->beats += state->valid & state->ready; \
+    ++state;
+#include "streams.inc"
+#undef STREAM
+    }
+
     Status cycle() {
         const int64_t all_in = batch_.frames * batch_.in.beats, all_out = batch_.frames * batch_.out.beats;
         const bool done = progress_.beats_in == all_in && progress_.beats_out == all_out;
@@ -228,6 +247,7 @@ class Circuit {
         top_->in_valid = offered_;
         top_->out_ready = ready;
         edge(0);
+        if (batch_.streams) watch();
 
         const bool accepted = offered_ && top_->in_ready, valid = top_->out_valid;
         uint32_t words[kOutWords];

@@ -11,6 +11,7 @@ import numpy as np
 
 from flows.errors import FlowError
 from flows.simulate.build import design_key
+from flows.simulate.standstill import explain
 from hw.dataflow import Dataflow
 from hw.stream import Stream
 from hw.top.stitch import stitch
@@ -36,6 +37,7 @@ class _Batch(ctypes.Structure):
         *((name, ctypes.c_void_p) for name in ("codes", "results", "frame_cycles")),
         *((name, ctypes.c_int64) for name in ("frames", "watchdog")),
         *((name, ctypes.c_double) for name in ("stall_in", "stall_out")),
+        ("streams", ctypes.c_void_p),
     ]
 
 
@@ -116,7 +118,8 @@ class Simulator:
 
         `stall_in`, `stall_out`: probability, 0..1, that a side pauses in a cycle, drawn from `seed` (0..2**63-1).
         `watchdog`: cycles without a beat on either side after which the run is given up (default: from the operators'
-        cycle counts). Raises HardwareError for values outside the input type, FlowError for another shape, a closed
+        cycle counts). A circuit that stands still is run once more to say which operator waits for which stream. Raises
+        HardwareError for values outside the input type, FlowError for another shape, a closed
         simulator, a circuit that stands still, breaks the stream contract (valid or data change before ready) or
         emits more than its frames.
         """
@@ -137,13 +140,23 @@ class Simulator:
             watchdog = 10_000 + 2 * sum(op.cycles_per_frame for op in self.dataflow.ops)
         pointers = (array.ctypes.data for array in (values, outputs, frame_cycles))
         batch = _Batch(_Layout.of(stream), _Layout.of(out), *pointers, frames, watchdog, stall_in, stall_out)
+        status, progress = self._drive(batch, seed)
+        if status == _STUCK:  # once more, watching every stream
+            states = np.zeros((len(self.dataflow.streams), 3), dtype=np.int64)
+            batch.streams = states.ctypes.data
+            self._drive(batch, seed)
+            raise FlowError(f"{self._complaint(status, progress, frames)}: {explain(self.dataflow, states, frames)}")
+        if status != _DONE:
+            raise FlowError(self._complaint(status, progress, frames))
+        return SimulationResult(outputs, frame_cycles, progress.cycle)
+
+    def _drive(self, batch: _Batch, seed: int) -> tuple[int, _Progress]:
+        """Resets the circuit and runs the batch to its end or its failure."""
         self._library.holdfast_start(self._circuit, ctypes.byref(batch), seed)
         progress, status = _Progress(), _RUNNING
         while status == _RUNNING:
             status = self._library.holdfast_advance(self._circuit, SLICE, ctypes.byref(progress))
-        if status != _DONE:
-            raise FlowError(self._complaint(status, progress, frames))
-        return SimulationResult(outputs, frame_cycles, progress.cycle)
+        return status, progress
 
     def _complaint(self, status: int, progress: _Progress, frames: int) -> str:
         stream, out = self.dataflow.input, self.dataflow.output
@@ -153,7 +166,7 @@ class Simulator:
             f"{frames * out.beats} beats out ({progress.beats_out // out.beats} frames)"
         )
         if status == _STUCK:
-            return f"{self.dataflow.name}: no beat moved for {progress.idle} cycles, {done}: an operator is deadlocked"
+            return f"{self.dataflow.name}: no beat moved for {progress.idle} cycles, {done}"
         if status == _UNSTABLE:
             return f"{self.dataflow.name}: valid or data out changed before ready, {done}: mend the last operator"
         return f"{self.dataflow.name}: an output beat too many, {done}: an operator emits more than its frame"

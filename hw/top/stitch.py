@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from hw.dataflow import Dataflow
+from hw.dataflow import Dataflow, op_class
 from hw.errors import HardwareError
 from hw.op import Module, Op, stream_names
 
@@ -22,6 +22,11 @@ def top_module(dataflow: Dataflow) -> str:
 def instance_name(op: Op) -> str:
     """Name of an operator's instance in the top; the prefix keeps clear of Verilog's reserved words."""
     return f"u_{op.name}"
+
+
+def stream_signals(dataflow: Dataflow) -> dict[str, tuple[str, str]]:
+    """Stream name -> names of its valid and its ready signal in the top."""
+    return {name: (f"s{index}_valid", f"s{index}_ready") for index, name in enumerate(dataflow.streams)}
 
 
 def stitch(dataflow: Dataflow) -> dict[str, str]:
@@ -93,12 +98,13 @@ def _ports(dataflow: Dataflow, op: Op, module: Module) -> list[tuple[str, str]]:
 
 
 def _sources(op: Op) -> list[Path]:
-    """The `.sv` files in the operator's room, which is the folder of its descriptor."""
-    room = Path(inspect.getfile(type(op))).parent
+    """The `.sv` files in the operator's room, which is the folder of its descriptor, and in those that it builds on."""
+    module, room = op.module(), Path(inspect.getfile(type(op))).parent
     sources = sorted(room.glob("*.sv"))
-    if not any(source.stem == op.module().name for source in sources):
-        raise HardwareError(f"{op.name}: expected {op.module().name}.sv beside its descriptor, in {room}")
-    return sources
+    if not any(source.stem == module.name for source in sources):
+        raise HardwareError(f"{op.name}: expected {module.name}.sv beside its descriptor, in {room}")
+    others = (Path(inspect.getfile(op_class(kind))).parent for kind in module.rooms)
+    return [*sources, *(source for other in others for source in sorted(other.glob("*.sv")))]
 
 
 def _put(files: dict[str, str], name: str, text: str) -> None:

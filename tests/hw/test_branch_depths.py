@@ -131,7 +131,8 @@ def test_residual_blocks_keep_their_pace(tmp_path: Path, seed: int) -> None:
 def test_a_fifo_that_is_too_shallow_deadlocks(tmp_path: Path) -> None:
     dataflow = with_depth(block(0), 2)
     with Simulator(dataflow, build(dataflow, tmp_path)) as simulator:
-        with pytest.raises(FlowError, match="no beat moved"):
+        complaint = "sum waits for wait_long while wait_short is full: a fifo in front of it is too shallow"
+        with pytest.raises(FlowError, match=complaint):
             simulator.run(codes(dataflow, 3))
 
 

@@ -60,6 +60,13 @@ class AccPool(PlainRecord):
     def cycles_per_frame(self) -> int:
         return self.input.beats
 
+    def needs(self) -> np.ndarray:
+        """Of each output beat, the input beats up to the last pixel of its window."""
+        (height, width, channels), (kh, kw) = self.output.shape, self.kernel
+        folds = channels // self.parallel
+        pixels = (np.arange(1, height + 1)[:, None] * kh - 1) * self.shape[1] + np.arange(1, width + 1) * kw - 1
+        return (pixels[..., None] * folds + np.arange(1, folds + 1)).reshape(-1)
+
     def golden(self, values: np.ndarray) -> np.ndarray:
         """int64 (N, H, W, C) -> int64 (N, H // kh, W // kw, C)."""
         (height, width, channels), (kh, kw) = self.output.shape, self.kernel

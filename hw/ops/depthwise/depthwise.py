@@ -110,6 +110,10 @@ class Depthwise:
     def cycles_per_frame(self) -> int:
         return self.input.beats
 
+    def needs(self) -> np.ndarray:
+        """Of each output beat, the input beats up to its last tap."""
+        return np.arange(1, self.output.beats + 1) * self.taps
+
     def _filters(self) -> np.ndarray:
         """Weights in the order of the beats: (folds, taps, pe)."""
         return self.weights.reshape(self.folds, self.pe, self.taps).transpose(0, 2, 1)

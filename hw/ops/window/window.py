@@ -119,9 +119,10 @@ class Window(PlainRecord):
         return max(self.input.beats, self.output.beats)
 
     def needs(self) -> np.ndarray:
-        """The whole rows under the kernel."""
-        row = np.arange(self.output.beats) // (self.output.beats // self.output.shape[0])
-        return (row * self.stride[0] + self.kernel[0]) * (self.input.beats // self.shape[0])
+        """Of each output beat, the input beats up to the end of its window's last row."""
+        rows, columns = self.scan
+        taken = (np.arange(rows.count) * rows.stride + rows.span) * columns.size * self.folds
+        return np.repeat(taken, self.output.beats // rows.count)
 
     def golden(self, values: np.ndarray) -> np.ndarray:
         """int64 (N, H, W, C) -> int64 (N, *output.shape)."""

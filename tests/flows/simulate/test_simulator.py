@@ -13,8 +13,10 @@ from flows.simulate import Simulator, build
 from hw.dataflow import Dataflow
 from hw.errors import HardwareError
 from hw.inttype import IntType
+from hw.ops.add.add import Add
 from hw.ops.argmax.argmax import Argmax
 from hw.ops.fifo.fifo import Fifo
+from hw.ops.fork.fork import Fork
 from hw.ops.maxpool.maxpool import MaxPool
 from hw.ops.pad.pad import Pad
 from hw.ops.width_converter.width_converter import WidthConverter
@@ -105,8 +107,23 @@ def test_a_swallowed_beat_trips_the_watchdog(tmp_path, swallow):
             simulator.run(np.zeros((3, 4), dtype=np.int64), watchdog=99)
     assert str(caught.value) == (
         "hole: no beat moved for 100 cycles, in cycle 112, after 12 of 12 beats in (3 of 3 frames) and 6 of 12 beats "
-        "out (1 frames): an operator is deadlocked"
+        "out (1 frames): hole0 has all it needs for its output beat 6 and does not give it"
     )
+
+
+def test_a_standstill_names_what_is_waited_for(tmp_path, swallow):
+    fork, lost = Fork("fork0", (4,), UINT8, 1, 2), swallow("lost0", (4,), UINT8, 1, 2, limit=5)
+    wait, total = Fifo("wait0", (4,), UINT8, 1, 4), Add("sum0", (4,), UINT8, UINT8, 1, 1, 1, 0)
+    sources = {"fork0": ("input",), "lost0": ("fork0.0",), "wait0": ("fork0.1",), "sum0": ("lost0", "wait0")}
+    dataflow = Dataflow("a__b", (fork, lost, wait, total), sources)
+    with Simulator(dataflow, build(dataflow, tmp_path)) as simulator:
+        codes = np.zeros((3, 4), dtype=np.int64)
+        with pytest.raises(FlowError, match="lost0 has all it needs for its output beat 5 and does not give it$"):
+            simulator.run(codes, watchdog=99)
+        with pytest.raises(FlowError, match="the circuit offers an output beat that nobody takes$"):
+            simulator.run(codes, stall_out=1.0, watchdog=99)
+        with pytest.raises(FlowError, match="the circuit is offered no input beat$"):
+            simulator.run(codes, stall_in=1.0, watchdog=99)
 
 
 @pytest.mark.parametrize(
