@@ -149,8 +149,9 @@ def pool_of_sums(net: NetworkWriter) -> None:
 
 
 def relu_behind_the_quantizer(net: NetworkWriter) -> None:
+    stem(net)
     net.conv(4, 3, 0, 3)
-    quantize(net, 0.25, 4)
+    quantize(net, 0.5, 4)
     net.node("Relu")
     net.conv(3, 3, 0, 3)
     net.relu(2, 1.0)
