@@ -15,8 +15,8 @@ from flows.errors import FlowError
 
 @dataclass
 class Matched:
-    """`tensors`: operator name -> tensor of finn's graph with its values; `signs`: per matrix unit and channel, -1 where
-    finn's sums are the negatives of ours; `moved`: thresholds of finn's algebra that differ from the exact ones, per
+    """`tensors`: operator name -> tensor of finn's graph with its values; `signs`: per matrix unit and channel, -1
+    where finn's sums are the negatives of ours; `moved`: thresholds of finn's algebra that differ from the exact ones, per
     activation."""
 
     tensors: dict[str, str] = field(default_factory=dict)
@@ -30,8 +30,8 @@ class Matched:
 def match(model: ModelWrapper, network: Network) -> Matched:
     """Walks both graphs in order. Changes `model`: its thresholds become the exact ones.
 
-    Raises FlowError where finn's graph is not the network: other weights (up to sign, channel by channel), more or fewer
-    layers, nodes outside hardware.
+    Raises FlowError where finn's graph is not the network: other weights (up to sign, channel by channel), more or
+    fewer layers, nodes outside hardware.
     """
     for before, node in zip(network.nodes, network.nodes[1:], strict=False):
         if node.inputs != (before.name,):

@@ -66,7 +66,9 @@ def _record(folder: Path) -> dict:
         record = json.loads((folder / "compile.json").read_text())
     except (OSError, ValueError) as error:
         raise FlowError(f"{folder}: expected a folder that holdfast compile MODEL.onnx made, got {error}") from error
-    missing = [key for key in ("activations", "finn", "finn_reason", "logit_scale", "logit_offset") if key not in record]
+    missing = [
+        key for key in ("activations", "finn", "finn_reason", "logit_scale", "logit_offset") if key not in record
+    ]
     if missing:
         raise FlowError(f"{folder}/compile.json: expected {', '.join(missing)}, got none; compile again")
     return record

@@ -10,8 +10,8 @@ from flows.compile.compiler import compile_model
 from flows.compile.read.network import read_network
 from flows.config import CompileConfig
 from flows.errors import FlowError
-from tests.flows.compile.qonnx_networks import NetworkWriter
 from tests.flows.compile.agree import agree
+from tests.flows.compile.qonnx_networks import NetworkWriter
 from tests.fuzz.refusals import REFUSED, UNUSUAL, hidden, pool, write
 
 CONFIG = CompileConfig(target_fps=1000, clock_mhz=25.0, fifo_depth=2)

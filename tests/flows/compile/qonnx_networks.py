@@ -17,6 +17,7 @@ class NetworkWriter:
     def __init__(self, shape: tuple[int, ...], seed: int) -> None:
         self.random = np.random.default_rng(seed)
         self.shape, self.nodes, self.constants, self.tensor = shape, [], [], "codes"
+        self.qonnx_opset = 1
 
     def number(self, value: object) -> str:
         name = f"k{len(self.constants)}"
@@ -53,7 +54,9 @@ class NetworkWriter:
         """Roughly a batch norm: brings values of this deviation to about 1; a share of channels gets a negative
         factor."""
         shape = (channels, *[1] * axes)  # no batch axis, as the exporter writes them
-        factor = self.random.uniform(0.5, 1.5, shape) / deviation * np.where(self.random.random(shape) < negative, -1, 1)
+        factor = (
+            self.random.uniform(0.5, 1.5, shape) / deviation * np.where(self.random.random(shape) < negative, -1, 1)
+        )
         self.node("Mul", self.number(np.round(factor * 1024) / 1024 + 1 / 1024))
         self.node("Add", self.number(np.round(self.random.normal(0, 0.5, shape) * 256) / 256))
 
@@ -72,7 +75,9 @@ class NetworkWriter:
         operands = [self.number(scale), self.number(0), self.number(bits)]
         self.node("Quant", *operands, domain=QONNX, narrow=0, signed=0, rounding_mode="ROUND")
 
-    def quant(self, scale: object, zero: float, bits: int, *, signed: int = 1, narrow: int = 0, mode: str = "ROUND") -> None:
+    def quant(
+        self, scale: object, zero: float, bits: int, *, signed: int = 1, narrow: int = 0, mode: str = "ROUND"
+    ) -> None:
         operands = [self.number(scale), self.number(zero), self.number(bits)]
         self.node("Quant", *operands, domain=QONNX, narrow=narrow, signed=signed, rounding_mode=mode)
 
@@ -111,7 +116,7 @@ class NetworkWriter:
         codes = helper.make_tensor_value_info("codes", TensorProto.FLOAT, (1, *input_shape))
         logits = helper.make_tensor_value_info(self.tensor, TensorProto.FLOAT, (1, *self.shape))
         graph = helper.make_graph(self.nodes, "network", [codes], [logits], self.constants)
-        opsets = [helper.make_opsetid("", 18), helper.make_opsetid(QONNX, 1)]
+        opsets = [helper.make_opsetid("", 18), helper.make_opsetid(QONNX, self.qonnx_opset)]
         onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=9), path)
         return path
 

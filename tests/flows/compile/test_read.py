@@ -11,6 +11,7 @@ from flows.compile.read.network import read_network
 from flows.errors import FlowError
 from tests.flows.compile.qonnx_networks import NetworkWriter, lenet, mlp
 
+
 def test_lenet_nodes(tmp_path: Path) -> None:
     network = read_network(lenet(tmp_path / "net.onnx"))
     names = ["conv0", "act_conv0", "pool0", "conv1", "act_conv1", "fc0", "act_fc0", "fc1"]
