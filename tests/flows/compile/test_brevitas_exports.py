@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import pytest
 import torch
-from brevitas import nn as qnn
-from brevitas.export import export_onnx_qcdq, export_qonnx
-from brevitas.quant import Int8WeightPerChannelFloat, Uint8ActPerTensorFloat
 from torch import nn
 
 from flows.compile.input_map import InputMap, write_with_pixels
 from tests.flows.compile.agree import agree
+
+with warnings.catch_warnings():  # brevitas warns of its own parts while it is imported
+    warnings.simplefilter("ignore")
+    from brevitas import nn as qnn
+    from brevitas.export import export_onnx_qcdq, export_qonnx
+    from brevitas.quant import Int8WeightPerChannelFloat, Uint8ActPerTensorFloat
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # of the exporters
 
 SHAPE = (1, 6, 6)
 
