@@ -16,8 +16,8 @@ from flows.errors import FlowError
 @dataclass
 class Matched:
     """`tensors`: operator name -> tensor of finn's graph with its values; `signs`: per matrix unit and channel, -1
-    where finn's sums are the negatives of ours; `moved`: thresholds of finn's algebra that differ from the exact ones, per
-    activation."""
+    where finn's sums are the negatives of ours; `moved`: thresholds of finn's algebra that differ from the exact ones,
+    per activation."""
 
     tensors: dict[str, str] = field(default_factory=dict)
     signs: dict[str, list[int]] = field(default_factory=dict)

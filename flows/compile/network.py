@@ -77,8 +77,8 @@ class Product(Node):
 
 @dataclass(frozen=True)
 class Activation(Node):
-    """`stairs`: exact map from the integer of its input to its code, of one channel. `signs`: per channel, -1 where that
-    integer is the negative of what the graph computes (weights in front were negated to make the staircase rise);
+    """`stairs`: exact map from the integer of its input to its code, of one channel. `signs`: per channel, -1 where
+    that integer is the negative of what the graph computes (weights in front were negated so that it rises);
     `stairs` takes the graph's own. `step`, `lowest`: per channel (or one for all), value = step * code + lowest.
     `labels`: axes of `tensor` in its order."""
 
