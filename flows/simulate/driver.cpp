@@ -135,7 +135,10 @@ struct Progress {
 class Circuit {
   public:
     ~Circuit() {
-        if (top_) top_->final();
+        if (!top_) return;
+        // Where signals are visible, the model takes itself off the list of this thread's context, which may be gone.
+        Verilated::threadContextp(context_.get());
+        top_->final();
     }
 
     // $readmemh paths are relative to `folder`; a thread of its own keeps the caller's directory as it is.

@@ -10,6 +10,7 @@ import numpy as np
 
 from hw.cut import cut
 from hw.dataflow import Dataflow
+from hw.op import Op, stream_names
 
 #: Operators whose output holds every value of their input: where it is right, so is the input.
 CARRIERS = ("fifo", "width_converter", "pad")
@@ -51,30 +52,33 @@ def first_in_circuit(
     all values on unchanged vouches for those before it that only it follows, which saves about half of the circuits.
     `simulate(dataflow, folder)` returns a function codes -> outputs.
     """
-    expected = {op.name: values for op, values in dataflow.trace(codes)}
+    expected = dict(dataflow.values(codes))
 
     @cache
-    def check(name: str) -> dict[str, object] | None:
-        got = simulate(cut(dataflow, name), folder / f"cut_{name}")(codes)
-        return locate(name, expected[name].reshape(got.shape), got)
+    def check(op: Op) -> dict[str, object] | None:
+        got = simulate(cut(dataflow, op.name), folder / f"cut_{op.name}")(codes)
+        streams = [expected[name] for name in stream_names(op)]
+        copies = np.split(got, len(streams), axis=-1)
+        records = (locate(op.name, a.reshape(b.shape), b) for a, b in zip(streams, copies, strict=True))
+        return next((record for record in records if record), None)
 
     agreed: set[str] = set()
     for op in dataflow.ops:
-        if op.name in agreed or op.name not in expected:
+        if op.name in agreed:
             continue
         followers = _carriers(dataflow, op.name)
         if followers and check(followers[-1]) is None:
-            agreed |= {op.name, *followers}
-        elif found := check(op.name):
+            agreed |= {op.name, *(follower.name for follower in followers)}
+        elif found := check(op):
             return found
     return None
 
 
-def _carriers(dataflow: Dataflow, name: str) -> list[str]:
-    """Names of the operators right behind `name`, one after the other, that lose no value of its output."""
+def _carriers(dataflow: Dataflow, name: str) -> list[Op]:
+    """The operators right behind `name`, one after the other, that lose no value of its output."""
     consumer = {stream: op for op in dataflow.ops for stream in dataflow.sources[op.name]}
     found = []
     while name in consumer and consumer[name].kind in CARRIERS:
-        name = consumer[name].name
-        found.append(name)
+        found.append(consumer[name])
+        name = found[-1].name
     return found

@@ -144,7 +144,16 @@ def test_a_cut_keeps_the_operators_and_copies_that_matter() -> None:
     assert [op.name for op in wait.ops] == ["wait0"] and wait.sources["wait0"] == ("input",)
 
 
-@pytest.mark.parametrize("name", ["fork0", "fork0.1", "nothing"])
-def test_refuses_to_cut_at_no_operator_of_one_output(name: str) -> None:
-    with pytest.raises(HardwareError, match=f"expected an operator of one output in residual, got '{name}'"):
+@pytest.mark.sim
+def test_a_cut_at_a_fork_shows_every_copy(tmp_path: Path) -> None:
+    part = cut(residual(), "fork0")
+    assert np.array_equal(part.golden(codes()), np.concatenate([codes()] * 3, axis=-1))
+    with Simulator(part, build(part, tmp_path)) as simulator:
+        result = simulator.run(codes(), stall_in=0.3, stall_out=0.3, seed=1)
+    assert np.array_equal(result.outputs, part.golden(codes()))
+
+
+@pytest.mark.parametrize("name", ["fork0.1", "nothing"])
+def test_refuses_to_cut_at_no_operator(name: str) -> None:
+    with pytest.raises(HardwareError, match=f"expected an operator of residual, got '{name}'"):
         cut(residual(), name)

@@ -14,12 +14,12 @@ from hw.op import Module, Resources
 from hw.ops.plain_record import PlainRecord
 from hw.stream import Stream
 
-MAX_COPIES = 32
+MAX_COPIES = 8
 
 
 @dataclass(frozen=True)
 class Fork(PlainRecord):
-    """`copies` (2 to 32) equal streams of `shape`, `dtype`, `parallel` elements per beat, out of one."""
+    """`copies` (2 to 8) equal streams of `shape`, `dtype`, `parallel` elements per beat, out of one."""
 
     name: str
     shape: tuple[int, ...]

@@ -167,6 +167,19 @@ def test_refuses_the_library_of_another_dataflow(tmp_path):
         Simulator(identity(), tmp_path / "elsewhere" / "library.so")
 
 
+def test_circuits_come_and_go_in_any_order(tmp_path, chain_simulator):
+    """One process opens many; each is freed while the one used last is another, or gone."""
+    library = build(identity(), tmp_path)
+    codes = np.arange(8).reshape(2, 4)
+    for _ in range(20):
+        first, second = Simulator(identity(), library), Simulator(identity(), library)
+        np.testing.assert_array_equal(first.run(codes).outputs, codes)
+        np.testing.assert_array_equal(second.run(codes).outputs, codes)
+        chain_simulator.run(np.zeros((1, 5, 6, 4), dtype=np.int64))
+        first.close()
+        second.close()
+
+
 def test_a_closed_simulator_refuses_to_run(tmp_path):
     with Simulator(identity(), build(identity(), tmp_path)) as simulator:
         pass
