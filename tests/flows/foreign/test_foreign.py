@@ -88,7 +88,7 @@ def test_compile_then_verify(tmp_path: Path) -> None:
     dataflow = Dataflow.load(out)
     late = {op.name: replace(op, thresholds=op.thresholds + 1) for op in dataflow.ops if op.name == "act_conv0"}
     replace(dataflow, ops=tuple(late.get(op.name, op) for op in dataflow.ops)).save(out)
-    code, text = call("verify", out, "--sample", 3)
+    code, text = call("verify", out, "--sample", 0)
     assert code == 1 and "got others on qonnx, finn" in text
 
 
