@@ -98,13 +98,13 @@ class _Build:
     def _place_and_route(self) -> float:
         def make(files: dict[str, str]) -> None:
             self.progress("place and route")
-            shutil.copyfile(self.board.folder / self.board.constraints, self.folder / self.board.constraints)
+            shutil.copyfile(self.board.constraints_path, self.folder / self.board.constraints_path.name)
             outputs = {"textcfg": files[CONFIGURATION], "write": files[ROUTED], "report": files[TIMING]}
             nextpnr.place_and_route(
                 self.folder,
                 self.board.nextpnr,
                 NETLIST,
-                self.board.constraints,
+                self.board.constraints_path.name,
                 outputs,
                 clock_mhz=self.clock_mhz,
                 seed=self.seed,
@@ -113,7 +113,7 @@ class _Build:
 
         inputs = {
             NETLIST: sha256(self.folder / NETLIST),
-            "constraints": sha256(self.board.folder / self.board.constraints),
+            "constraints": sha256(self.board.constraints_path),
             "device": " ".join(self.board.nextpnr),
             "clock_mhz": repr(float(self.clock_mhz)),
             "seed": str(self.seed),
