@@ -5,9 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shlex
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated
@@ -15,16 +13,16 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from brevitas_models.errors import ModelError
 from flows import environment
 from flows.config import Config, load_preset, load_toml, override, preset_names
 from flows.errors import FlowError
+from flows.link.commands import board_app
+from flows.one_line import one_line
 from flows.run.display import ConsoleDisplay
 from flows.run.engine import execute
 from flows.run.stage import Stage, after, needed_for, until
 from flows.stages import STAGES
 from flows.verify.table import ladder_table
-from hw.errors import HardwareError
 
 app = typer.Typer(
     help="Trains quantized networks that withstand attacks, compiles them to circuits and attacks the circuits.",
@@ -36,6 +34,7 @@ LOG_WIDTH = 120  # of tables, where no terminal says
 
 data_app = typer.Typer(help="The data sets.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
+app.add_typer(board_app, name="board")
 
 Preset = Annotated[str, typer.Argument(help="A preset's name (see holdfast presets) or a file.toml.")]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override, as in train.epochs=3.")]
@@ -43,35 +42,6 @@ From = Annotated[str | None, typer.Option("--from", metavar="STAGE", help="Run t
 Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="The run directory [default: runs/<name>].")]
 Data = Annotated[Path | None, typer.Option("--data", metavar="DIR", help="The data sets [default: HOLDFAST_DATA].")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show where an error was raised.")]
-
-
-@contextmanager
-def _one_line(debug: bool) -> Iterator[None]:
-    """Turns what a user can mend into one line on stderr and exit status 1."""
-    if not debug:
-        warnings.simplefilter("ignore")  # of other people's packages, about each other
-    try:
-        yield
-    except (FlowError, ModelError, HardwareError) as error:
-        if debug:
-            raise
-        typer.echo(f"holdfast: {' '.join(str(error).split())}", err=True)
-        raise typer.Exit(1) from None
-    except OSError as error:
-        if debug:
-            raise
-        where, why = error.filename or "a file", error.strerror or str(error)
-        typer.echo(f"holdfast: {where}: expected to be able to read and write it, got: {why}; name another", err=True)
-        raise typer.Exit(1) from None
-    except Exception as error:  # the last line of defence: a fault of ours, which --debug shows whole
-        if debug:
-            raise
-        what = " ".join(f"{type(error).__name__}: {error}".split())
-        typer.echo(f"holdfast: unexpected {what}; please report it with what --debug prints", err=True)
-        raise typer.Exit(70) from None
-    except KeyboardInterrupt:
-        typer.echo("holdfast: stopped; the same command goes on from here", err=True)
-        raise typer.Exit(130) from None
 
 
 def configure(preset: str, settings: list[str], data: Path | None) -> Config:
@@ -122,7 +92,7 @@ def run(
     debug: Debug = False,
 ) -> None:
     """Train, attack, compile, verify and report; what did not change is not run again."""
-    with _one_line(debug):
+    with one_line(debug):
         _go(until(STAGES, until_stage or STAGES[-1].name), preset, settings, again, out, data)
 
 
@@ -135,7 +105,7 @@ def _stage_command(name: str) -> Callable[..., None]:
         data: Data = None,
         debug: Debug = False,
     ) -> None:
-        with _one_line(debug):
+        with one_line(debug):
             _go(needed_for(STAGES, name), preset, settings, again, out, data)
 
     command.__doc__ = f"Run the {name} stage and what it needs."
@@ -158,7 +128,7 @@ def fetch(
     """Download a data set and check that it is the original."""
     from brevitas_models.data.fetch import fetch as fetch_files
 
-    with _one_line(debug):
+    with one_line(debug):
         directory = to or environment.data_directory()
         if directory is None:
             raise FlowError("expected a folder for the data, got none; give --to DIR or set HOLDFAST_DATA")
@@ -188,7 +158,7 @@ def publish(
     from flows.report.results import publish as keep
     from flows.report.results import write_table
 
-    with _one_line(debug):
+    with one_line(debug):
         typer.echo(keep(run, results))
         write_table(readme, results)
 
