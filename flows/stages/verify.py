@@ -37,14 +37,14 @@ def gather(path: Callable[[str, str], Path]) -> Evidence:
     (adversarial,) = read_arrays(path("attack", "adversarial.npz"), "images")
     require_scores(codes, scores)
     record = read_json(path("compile", "compile.json"))
-    if missing := [key for key in ("activations", "finn_tensors", "logit_scale") if key not in record]:
+    if missing := [key for key in ("activations", "finn", "logit_scale") if key not in record]:
         raise FlowError(f"compile.json: expected {', '.join(missing)}, got none; run again with --from compile")
     return Evidence(
         images=codes,
         adversarial=len(adversarial),
         brevitas=scores,
         model=path("export", "model.onnx"),
-        finn=path("compile", "finn.onnx"),
+        finn=path("compile", "compile.json").parent / "finn.onnx",
         record=record,
         dataflow=Dataflow.load(path("compile", "dataflow.json").parent),
         library=path("circuit", "library.so"),

@@ -56,7 +56,10 @@ module link_frame_rx #(
   logic [31:0] crc_q;
   logic [15:0] length_q, index_q, sequence_q;
   logic [7:0] version_q, kind_q;
-  logic broken_q, cut_q, long_q, judged_q;
+  logic broken_q, cut_q, long_q, ended_q;
+  // The verdict looks at everything, and much hangs on it: a register, one cycle after the frame's end.
+  logic [7:0] code_q, verdict;
+  logic judged_q;
 
   logic silent, known, too_long;
   logic [15:0] length, expected;
@@ -73,21 +76,28 @@ module link_frame_rx #(
   assign judged          = judged_q;
   assign kind            = kind_q;
   assign sequence_number = sequence_q;
+  assign code            = code_q;
 
   always_comb begin
-    if (cut_q) code = link_pkg::TRUNCATED;
-    else if (long_q) code = link_pkg::BAD_LENGTH;
+    if (cut_q) verdict = link_pkg::TRUNCATED;
+    else if (long_q) verdict = link_pkg::BAD_LENGTH;
     // Checksum bytes run through the checksum too.
-    else if (broken_q || crc_q != link_pkg::CRC_RESIDUE) code = link_pkg::BAD_CRC;
-    else if (version_q != link_pkg::VERSION) code = link_pkg::BAD_VERSION;
-    else if (!known) code = link_pkg::BAD_TYPE;
-    else if (kind_q == link_pkg::THRESHOLDS) code = link_pkg::NOT_SUPPORTED;
-    else if (length_q != expected) code = link_pkg::BAD_LENGTH;
-    else code = link_pkg::OK;
+    else if (broken_q || crc_q != link_pkg::CRC_RESIDUE) verdict = link_pkg::BAD_CRC;
+    else if (version_q != link_pkg::VERSION) verdict = link_pkg::BAD_VERSION;
+    else if (!known) verdict = link_pkg::BAD_TYPE;
+    else if (kind_q == link_pkg::THRESHOLDS) verdict = link_pkg::NOT_SUPPORTED;
+    else if (length_q != expected) verdict = link_pkg::BAD_LENGTH;
+    else verdict = link_pkg::OK;
+  end
+
+  // The next byte of the line is many cycles away: what is judged holds still till then.
+  always_ff @(posedge clk) begin
+    code_q   <= verdict;
+    judged_q <= ended_q && !rst;
   end
 
   always_ff @(posedge clk) begin
-    judged_q <= 1'b0;
+    ended_q <= 1'b0;
     if (rst) begin
       state_q <= S_SYNC0;
     end else if (in_valid) begin
@@ -104,7 +114,7 @@ module link_frame_rx #(
         S_LENGTH_LOW: state_q <= S_LENGTH_HIGH;
         S_LENGTH_HIGH: begin
           state_q  <= too_long ? S_SYNC0 : length == '0 ? S_CRC0 : S_PAYLOAD;
-          judged_q <= too_long;
+          ended_q  <= too_long;
         end
         S_PAYLOAD: if (index_q + 16'd1 == length_q) state_q <= S_CRC0;
         S_CRC0: state_q <= S_CRC1;
@@ -112,17 +122,17 @@ module link_frame_rx #(
         S_CRC2: state_q <= S_CRC3;
         default: begin
           state_q  <= S_SYNC0;
-          judged_q <= 1'b1;
+          ended_q  <= 1'b1;
         end
       endcase
     end else if (silent) begin
       // Two sync bytes and then nothing is a frame cut short; less is noise, and noise gets no answer.
       state_q  <= S_SYNC0;
-      judged_q <= state_q != S_SYNC0 && state_q != S_SYNC1;
+      ended_q  <= state_q != S_SYNC0 && state_q != S_SYNC1;
     end
   end
 
-  // `judged_q` guards these.
+  // `ended_q` guards these.
   always_ff @(posedge clk) begin
     timer_q <= rst || in_valid || silent || state_q == S_SYNC0 ? '0 : timer_q + TIMER_BITS'(1);
     cut_q   <= silent && !in_valid;

@@ -109,12 +109,12 @@ module link_top #(
       .answer_ready(done)
   );
 
-  logic active_q, refused_q;
+  // What is being answered is an accepted INFER: a register, because whole streams hang on it.
+  logic infer_q, refused_q;
   logic [7:0] element_q, index_q;
-  logic start, accepted, infer;
+  logic start, accepted;
   assign start        = answer_valid && start_ready;
   assign accepted     = code == link_pkg::OK;
-  assign infer        = active_q && accepted && kind == link_pkg::INFER;
   assign busy         = answer_valid;
   assign refused      = refused_q;
   assign last_element = element_q;
@@ -128,13 +128,17 @@ module link_top #(
       .clk,
       .rst,
       .in_data  (net_out_data),
-      .in_valid (net_out_valid && infer),
+      .in_valid (net_out_valid && infer_q),
       .in_ready (words_in_ready),
       .out_data (words_data),
       .out_valid(words_valid),
       .out_ready(words_ready)
   );
-  assign net_out_ready = words_in_ready && infer;
+  assign net_out_ready = words_in_ready && infer_q;
+
+  // A byte takes at least 40 cycles on the line: the next one has long been read.
+  logic [7:0] hello_q;
+  always_ff @(posedge clk) hello_q <= HELLO[8*index_q+:8];
 
   logic [7:0] count_data, payload_data;
   logic payload_valid, payload_ready;
@@ -165,7 +169,7 @@ module link_top #(
         end
         link_pkg::HELLO: begin
           answer_length = 16'(HELLO_BYTES);
-          payload_data  = HELLO[8*index_q+:8];
+          payload_data  = hello_q;
         end
         link_pkg::COUNTERS: begin
           answer_length = 16'(link_pkg::COUNTER_BYTES);
@@ -175,7 +179,7 @@ module link_top #(
       endcase
     end
   end
-  assign words_ready = payload_ready && infer;
+  assign words_ready = payload_ready && infer_q;
 
   logic [7:0] tx_data;
   logic tx_valid, tx_ready;
@@ -207,13 +211,12 @@ module link_top #(
 
   always_ff @(posedge clk) begin
     if (rst) begin
-      active_q  <= 1'b0;
+      infer_q   <= 1'b0;
       refused_q <= 1'b0;
       element_q <= '0;
       index_q   <= '0;
     end else begin
-      if (start) active_q <= 1'b1;
-      if (done) active_q <= 1'b0;
+      if (start || done) infer_q <= start && accepted && kind == link_pkg::INFER;
       if (start) refused_q <= !accepted;
       if (net_out_valid && net_out_ready) element_q <= 8'(net_out_data);
       if (start) index_q <= '0;
