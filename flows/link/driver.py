@@ -17,12 +17,21 @@ from hw.top.link import protocol
 from hw.top.link.identity import Identity
 from hw.top.link.protocol import DAMAGED, SEQUENCE_NUMBERS, Counters, Decoder, Frame, Kind, LinkError, Refusal
 
+PREFIX = "serial:"
 DEFAULT_BAUD = 1_000_000
 READ_SECONDS = 0.02
 #: Before each request: what the board is still waiting for after a lost byte is this, not the next frame's start.
 IDLE = b"\x00"
 #: Frames on the way when their numbers come round again must long have arrived.
 LARGEST_WINDOW = 255
+
+
+def parse_address(address: str, default: int = DEFAULT_BAUD) -> tuple[str, int]:
+    """`serial:/dev/ttyUSB0@115200` -> port and baud rate (`default` where none is given). Raises FlowError."""
+    port, at, baud = address.removeprefix(PREFIX).partition("@")
+    if not address.startswith(PREFIX) or not port or (at and not (baud.isdecimal() and int(baud))):
+        raise FlowError(f"expected serial:PORT or serial:PORT@BAUD, got {address!r}")
+    return port, int(baud) if at else default
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,6 +150,7 @@ class _Build:
     def _record(self, fmax: float, seconds: dict[str, float]) -> dict:
         prefixes = [f"u_network.{instance_name(op)}." for op in self.dataflow.ops]
         used = usage.read(self.folder / ROUTED, prefixes)
+        identity = top.identity(self.dataflow, self.board, clock_mhz=self.clock_mhz)
         return {
             "board": self.board.name,
             "device": self.board.device,
@@ -161,6 +162,8 @@ class _Build:
             "bitstream": self.bitstream,
             "bytes": (self.folder / self.bitstream).stat().st_size,
             "idcode": f"0x{self.board.idcode:08x}",
+            "network_id": f"{identity.network_id:016x}",
+            "build_id": f"{identity.build_id:016x}",
             "ops": [{"name": op.name, **asdict(one)} for op, one in zip(self.dataflow.ops, used.ops, strict=True)],
             "floorplan": {
                 "width": self.board.columns,

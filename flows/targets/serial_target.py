@@ -5,35 +5,42 @@ from __future__ import annotations
 import numpy as np
 
 from flows.errors import FlowError
-from flows.link.driver import DEFAULT_BAUD, BoardLink, LinkOptions
+from flows.link.driver import DEFAULT_BAUD, PREFIX, BoardLink, LinkOptions, parse_address
 from flows.targets.layout import to_codes
 from hw.boards.top import network_id
 from hw.dataflow import Dataflow
 from hw.top.link.identity import Layout
 from hw.top.link.protocol import words
 
-PREFIX = "serial:"
-
 
 class SerialTarget:
     """The board at `serial:PORT` or `serial:PORT@BAUD`, with `dataflow` in it; a context manager.
 
-    Raises FlowError for another address, no board there, or a board that holds another network.
+    `build_id`: of the bitstream that must be in it, None for any of this network. `baud`: where the address has none.
+    Raises FlowError for another address, no board there, or a board that holds another network or build.
     """
 
-    def __init__(self, address: str, dataflow: Dataflow, *, options: LinkOptions | None = None) -> None:
-        port, baud = parse_address(address)
+    def __init__(
+        self,
+        address: str,
+        dataflow: Dataflow,
+        *,
+        build_id: int | None = None,
+        baud: int = DEFAULT_BAUD,
+        options: LinkOptions | None = None,
+    ) -> None:
+        port, baud = parse_address(address, baud)
         self.name = f"{PREFIX}{port}"
         self.queries = 0
         self._dataflow = dataflow
         self.link = BoardLink(port, baud=baud, options=options)
         try:
-            self._check_identity()
+            self._check_identity(build_id)
         except FlowError:
             self.link.close()
             raise
 
-    def _check_identity(self) -> None:
+    def _check_identity(self, build_id: int | None) -> None:
         board, dataflow = self.link.identity, self._dataflow
         if board.network_id != (expected := network_id(dataflow)):
             raise FlowError(
@@ -44,6 +51,11 @@ class SerialTarget:
             raise FlowError(
                 f"{self.name}: expected {Layout.of(dataflow.input)} to {Layout.of(dataflow.output)}, the board says "
                 f"{board.input} to {board.output}; load this run's bitstream"
+            )
+        if build_id not in (None, board.build_id):
+            raise FlowError(
+                f"{self.name}: expected build {build_id:016x} of {dataflow.name}, the board holds build "
+                f"{board.build_id:016x}; load the bitstream that was made last"
             )
 
     def predict(self, images: np.ndarray) -> np.ndarray:
@@ -67,11 +79,3 @@ class SerialTarget:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
-
-
-def parse_address(address: str) -> tuple[str, int]:
-    """`serial:/dev/ttyUSB0@115200` -> port and baud rate (1 Mbaud where none is given). Raises FlowError."""
-    port, at, baud = address.removeprefix(PREFIX).partition("@")
-    if not address.startswith(PREFIX) or not port or (at and not (baud.isdecimal() and int(baud))):
-        raise FlowError(f"expected serial:PORT or serial:PORT@BAUD, got {address!r}")
-    return port, int(baud) if at else DEFAULT_BAUD

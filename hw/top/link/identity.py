@@ -47,7 +47,7 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """`network_id`: 64-bit hash of the circuit's files. `build_id`: 64-bit hash of all that decides the bitstream but
+    """`network_id`: the first 64 bits of `hw.identity`. `build_id`: 64-bit hash of all that decides the bitstream but
     the tools. `features`: see `Feature`. `window`: requests that may be unanswered at once. `name`: the network's,
     at most 63 ASCII letters. `input`, `output`: one frame of either stream."""
 

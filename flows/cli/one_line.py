@@ -1,4 +1,4 @@
-"""What a command that fails says, and with which exit status."""
+"""What a user can mend, as one line and an exit status."""
 
 from __future__ import annotations
 
