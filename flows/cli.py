@@ -36,6 +36,7 @@ LOG_WIDTH = 120  # of tables, where no terminal says
 
 data_app = typer.Typer(help="The data sets.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
+OWN_COMMANDS = ("compile", "verify")  # they take a QONNX file or its folder as well: flows/foreign/commands.py
 
 Preset = Annotated[str, typer.Argument(help="A preset's name (see holdfast presets) or a file.toml.")]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override, as in train.epochs=3.")]
@@ -143,6 +144,8 @@ def _stage_command(name: str) -> Callable[..., None]:
 
 
 for _stage in STAGES:
+    if _stage.name in OWN_COMMANDS:
+        continue
     if _stage.name == "data":
         data_app.command("read")(_stage_command("data"))
     else:
@@ -206,3 +209,8 @@ def _options(
     ] = False,
 ) -> None:
     pass
+
+
+from flows.foreign import commands as _foreign  # noqa: E402 - it adds its commands to `app`
+
+_foreign.register(app, _one_line, _go)

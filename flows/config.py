@@ -187,6 +187,18 @@ def override(config: Config, settings: Iterable[str]) -> Config:
     return parse(record)
 
 
+def override_section(section: object, name: str, settings: Iterable[str]) -> object:
+    """One section (a dataclass) with settings such as `compile.fifo_depth=2` applied; raises as `parse` does."""
+    record = to_record(section)
+    for setting in settings:
+        path, equals, text = setting.partition("=")
+        place, _, key = path.strip().rpartition(".")
+        if not equals or place != name:
+            raise FlowError(f"--set: expected {name}.key=value, got {setting!r}")
+        record[key] = _value(text.strip(), isinstance(record.get(key), str))
+    return _table(type(section), record, f"{name}.")
+
+
 def to_record(config: object) -> dict[str, object]:
     """The configuration (or one section of it) as plain JSON-able values, in the order of the fields."""
     return {item.name: _plain(getattr(config, item.name)) for item in dataclasses.fields(config)}

@@ -26,17 +26,8 @@ from hw.wiring import INPUT
 
 FORMAT = 2
 KINDS = (
-    "pad",
-    "window",
-    "matvec",
-    "threshold",
-    "maxpool",
-    "width_converter",
-    "fifo",
-    "argmax",
-    "fork",
-    "add",
-    "concat",
+    *("pad", "window", "matvec", "depthwise", "threshold", "stochastic_threshold", "maxpool", "accpool"),
+    *("width_converter", "fifo", "argmax", "fork", "add", "concat", "vote"),
 )
 MAX_JSON_BYTES = 16 << 20
 #: What json, zipfile and numpy raise for damaged or hostile files.

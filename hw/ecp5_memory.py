@@ -18,12 +18,17 @@ def block_rams(words: int, width: int) -> int:
     return min(ceil(words / depth) * ceil(width / bits) for depth, bits in shapes)
 
 
+def in_blocks(words: int, width: int) -> bool:
+    """Whether a read-only memory left to "auto" is worth a block RAM."""
+    return words > 1 and words * width > ROM_BITS_PER_BLOCK * block_rams(words, width)
+
+
 def rom(words: int, width: int, memory: str = "auto") -> Resources:
     """Read-only, registered output. `memory`: "auto", "distributed" (logic) or "block". One word is a constant."""
     blocks = block_rams(words, width)
     if words == 1:
         return Resources()
-    if memory == "block" or memory == "auto" and words * width > ROM_BITS_PER_BLOCK * blocks:
+    if memory == "block" or memory == "auto" and in_blocks(words, width):
         return Resources(ebr=blocks)
     # A LUT4 holds 16 words of one bit, multiplexers between them cost a quarter more; so few words share functions.
     cells = ceil(words / 16)

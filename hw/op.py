@@ -19,6 +19,13 @@ class Memory:
     width: int
     words: tuple[int, ...]
 
+    @classmethod
+    def pack(cls, codes: np.ndarray, bits: int) -> Memory:
+        """Codes (words, lanes) of `bits` bits each: one word per row, lane 0 in the least significant bits."""
+        planes = (codes[:, :, None] >> np.arange(bits)) & 1
+        packed = np.packbits(planes.reshape(len(codes), -1).astype(np.uint8), axis=1, bitorder="little")
+        return cls(codes.shape[1] * bits, tuple(int.from_bytes(row.tobytes(), "little") for row in packed))
+
     def hex(self) -> str:
         digits = (self.width + 3) // 4
         return "".join(f"{word:0{digits}x}\n" for word in self.words)
@@ -31,13 +38,15 @@ class Module:
     `name`: the module, in `hw/ops/<kind>/<kind>.sv`. `parameters`: integer parameters. `memories`: string
     parameter -> contents; the stitcher writes each to a file and passes its relative path as that parameter.
     `side_by_side`: the number of streams is a parameter, so all that go in lie in one vector `in_data` (the first one
-    lowest), with one bit each in `in_valid` and `in_ready`, and so do those that go out.
+    lowest), with one bit each in `in_valid` and `in_ready`, and so do those that go out. `rooms`: further kinds whose
+    modules this one instantiates.
     """
 
     name: str
     parameters: dict[str, int]
     memories: dict[str, Memory] = field(default_factory=dict)
     side_by_side: bool = False
+    rooms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

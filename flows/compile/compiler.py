@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
-import onnx
-from qonnx.core.modelwrapper import ModelWrapper
-
-from flows.compile.fold import fold, target_cycles
-from flows.compile.layers import Layer, read_layers
-from flows.compile.lower import Lowered, lower
-from flows.compile.plan import MatVecPlan
+from flows.compile.finn_match import match
+from flows.compile.fold import Folding, fold, target_cycles
+from flows.compile.lower import lower
+from flows.compile.network import Activation, Network
 from flows.compile.prepare import prepare
 from flows.compile.quiet import quiet
+from flows.compile.read.network import PIXEL, read_network
 from flows.compile.streamline import streamline
 from flows.compile.to_hardware import to_hardware
 from flows.config import CompileConfig
 from flows.errors import FlowError
 from hw.dataflow import Dataflow
 from hw.errors import HardwareError
-from hw.inttype import IntType
+from hw.stream import Stream
 
-INPUT = IntType(8, False)
+FINN_FILE = "finn.onnx"
 
 
 def compile_model(
@@ -36,77 +35,77 @@ def compile_model(
 ) -> Dataflow:
     """Compiles a QONNX file of uint8 images (1, C, H, W) and writes `dataflow.*`, `finn.onnx`, `compile.json`.
 
-    Raises FlowError naming the node, the reason and the remedy where a layer has no hardware.
+    Where finn cannot convert the network, `finn` in `compile.json` is null, `finn_reason` says why, and there is no
+    `finn.onnx`. Raises FlowError naming the node, the reason and the remedy where a layer has no hardware.
     """
-    shape = input_shape(path)
-    progress("reading the exported layers")
-    layers = read_layers(path, INPUT)
-    progress("streamlining with finn")
-    with quiet():
-        model = _by_finn(path)
+    progress("reading the graph")
+    network = read_network(path, PIXEL)
     progress("exact thresholds by bisection")
-    lowered = lower(model, layers, shape)
+    lowered = lower(network)
     cycles = target_cycles(config.target_fps, config.clock_mhz)
+    source = Stream(network.input_shape, network.input_type, 1)
     try:
-        dataflow, folding = fold(name, lowered.plans, cycles, config.fifo_depth)
+        dataflow, folding = fold(name, lowered.plans, source, cycles, config.fifo_depth, labels=network.scores.ordered)
     except HardwareError as error:
         raise FlowError(f"{path}: the network has no circuit: {error}") from error
-    model.save(str(folder / "finn.onnx"))
+    progress("finn's hardware graph, to compare with")
+    finn, reason = _finn(path, network, folder / FINN_FILE)
     dataflow.save(folder)
-    record = _record(path, layers, lowered, cycles, config)
-    record["folding"] = {key: {"PE": f.pe, "SIMD": f.simd, "cycles": f.cycles} for key, f in folding.items()}
-    record["cycles_per_frame_bound"] = dataflow.cycles_per_frame_bound
-    slowest = max(dataflow.ops, key=lambda op: op.cycles_per_frame)
-    record["limited_by"] = slowest.name
-    record["target_met"] = dataflow.cycles_per_frame_bound <= cycles
+    record = {"source": path.name, "target_cycles": cycles, "clock_mhz": config.clock_mhz}
+    record |= _scores(network) | {"finn": finn, "finn_reason": reason}
+    record["activations"] = {name: _activation(node) for name, node in network.activations.items()}
+    record |= _speed(dataflow, folding, cycles)
     (folder / "compile.json").write_text(json.dumps(record, indent=1) + "\n")
     return dataflow
 
 
-def _by_finn(path: Path) -> ModelWrapper:
+def _finn(path: Path, network: Network, target: Path) -> tuple[dict[str, object] | None, str]:
+    """Finn's graph of the same network, checked against ours and with its exact thresholds; else the reason."""
     try:
-        return to_hardware(streamline(prepare(path, INPUT)))
+        with quiet():
+            model = to_hardware(streamline(prepare(path, network.input_type)))
+            matched = match(model, network)
+    except FlowError as error:
+        return None, str(error)
     except Exception as error:  # finn raises bare Exceptions and assertions of its own
-        reason = f"{type(error).__name__}: {error}"
-        raise FlowError(
-            f"{path}: finn cannot turn this network into hardware layers: {reason}; "
-            "compare it with what docs/architecture.md says of an exported network"
-        ) from error
+        return None, " ".join(f"finn cannot convert this network: {type(error).__name__}: {error}".split())
+    model.save(str(target))
+    return matched.record(), ""
 
 
-def input_shape(path: Path) -> tuple[int, int, int]:
-    """(H, W, C) of the network's input. Raises FlowError for a file that is not ONNX or no image network."""
-    try:
-        graph = onnx.load(path).graph
-        dims = [d.dim_value for d in graph.input[0].type.tensor_type.shape.dim]
-    except (OSError, IndexError, ValueError, onnx.onnx_cpp2py_export.checker.ValidationError) as error:
-        raise FlowError(f"{path}: expected a QONNX file, got {error}") from error
-    except Exception as error:  # protobuf raises a class of its own, private to its back end
-        if type(error).__name__ != "DecodeError":
-            raise
-        raise FlowError(f"{path}: expected a QONNX file, got bytes that are no ONNX model") from error
-    if len(dims) != 4:
-        raise FlowError(f"{path}: expected an input (1, C, H, W), got {dims}")
-    return dims[2], dims[3], dims[1]
-
-
-def _record(path: Path, layers: list[Layer], lowered: Lowered, cycles: int, config: CompileConfig) -> dict[str, object]:
-    units = [plan.name for plan in lowered.plans if isinstance(plan, MatVecPlan)]
+def _scores(network: Network) -> dict[str, object]:
+    scores = network.scores
     return {
-        "source": path.name,
-        "target_cycles": cycles,
-        "clock_mhz": config.clock_mhz,
-        "logit_scale": float(lowered.logit_scale),
-        "thresholds_finn_moved": lowered.moved,
-        "finn_tensors": lowered.tensors,
-        "activations": {
-            f"act_{unit}": {
-                "tensor": layer.tensor,
-                "step": float(layer.after.step),
-                "lowest": float(layer.after.lowest),
-                "signs": lowered.signs[f"act_{unit}"],
-            }
-            for unit, layer in zip(units, layers, strict=True)
-            if layer.after is not None
-        },
+        "logit_scale": _one_or_all(scores.scale),
+        "logit_offset": _one_or_all(scores.offset),
+        "scores_order_classes": scores.ordered,
+        "host": scores.note,
+    }
+
+
+def _one_or_all(values: tuple[Fraction, ...]) -> float | list[float]:
+    floats = [float(value) for value in values]
+    return floats[0] if len(set(values)) == 1 else floats
+
+
+def _activation(node: Activation) -> dict[str, object]:
+    """What the verifier needs to turn the graph's tensor into the codes of the operator of that name."""
+    return {
+        "tensor": node.tensor,
+        "labels": node.labels,
+        "shape": list(node.shape),
+        "source": node.inputs[0],
+        "step": _one_or_all(node.step),
+        "lowest": _one_or_all(node.lowest),
+        "signs": list(node.signs),
+    }
+
+
+def _speed(dataflow: Dataflow, folding: dict[str, Folding], cycles: int) -> dict[str, object]:
+    slowest = max(dataflow.ops, key=lambda op: op.cycles_per_frame)
+    return {
+        "folding": {key: {"PE": f.pe, "SIMD": f.simd, "cycles": f.cycles} for key, f in folding.items()},
+        "cycles_per_frame_bound": dataflow.cycles_per_frame_bound,
+        "limited_by": slowest.name,
+        "target_met": dataflow.cycles_per_frame_bound <= cycles,
     }

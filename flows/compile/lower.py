@@ -1,220 +1,159 @@
-"""Step: finn's hardware graph to operator plans, with exact thresholds written back into finn's graph."""
+"""Step: the integer network as operator plans, with exact thresholds."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from fractions import Fraction
 
 import numpy as np
-import onnx
-from onnx.helper import get_attribute_value
-from qonnx.core.modelwrapper import ModelWrapper
 
-from flows.compile.layers import Layer
-from flows.compile.plan import MatVecPlan, PadPlan, Plan, PoolPlan, ThresholdPlan, WindowPlan
-from flows.compile.refuse import MAX_BITS, refuse
+from flows.compile.network import (
+    Activation,
+    Concatenation,
+    MaxPool,
+    Network,
+    Product,
+    Sum,
+    SumPool,
+)
+from flows.compile.plan import (
+    AddPlan,
+    ConcatPlan,
+    DepthwisePlan,
+    MatVecPlan,
+    PadPlan,
+    Plan,
+    PoolPlan,
+    SumPoolPlan,
+    ThresholdPlan,
+    WindowPlan,
+)
 from flows.compile.thresholds import layer_thresholds
 from flows.errors import FlowError
 from hw.inttype import IntType
 
-MAX_SCORE_SHIFT = 8
+MAX_CAST_VALUES = 256
 
 
 @dataclass
 class Lowered:
-    """`plans` in stream order; `logit_scale`: logit = score * logit_scale; `moved`: thresholds of finn's algebra that
-    differ from the exact ones, per activation; `tensors`: operator name -> tensor of finn's graph with its values;
-    `signs`: per activation and channel, -1 where finn negated the weights in front of it."""
+    """`plans` in topological order; `tables`: exact thresholds of every activation, int64 (C, all of its steps)."""
 
     plans: list[Plan] = field(default_factory=list)
-    logit_scale: Fraction = Fraction(1)
-    moved: dict[str, int] = field(default_factory=dict)
-    tensors: dict[str, str] = field(default_factory=dict)
-    signs: dict[str, list[int]] = field(default_factory=dict)
+    tables: dict[str, np.ndarray] = field(default_factory=dict)
 
 
-class _Lowering:
-    def __init__(self, model: ModelWrapper, layers: list[Layer], shape: tuple[int, int, int]) -> None:
-        self.model, self.layers, self.out = model, layers, Lowered()
-        self.shape: tuple[int, ...] = shape
-        self.dtype = layers[0].codes.dtype
-        self.index = -1
-        self.counts = {"conv": 0, "fc": 0, "pool": 0}
-        self.window: WindowPlan | None = None
-        self.ranges: list[tuple[int, int]] = []
-        self.signs: list[int] = []
-        self.layer_name = ""
-        self.channels_last = self.flat_channels_last = False  # of finn's tensors; ours always are
+def lower(network: Network) -> Lowered:
+    """Raises FlowError where a staircase has no thresholds, which would be a fault of the reader."""
+    lowered = Lowered()
+    types = {node.name: node.dtype for node in network.nodes} | {"input": network.input_type}
+    for node in network.nodes:
+        lowered.plans += _PLANS[type(node)](node, lowered, types)
+    return lowered
 
-    def attributes(self, node: onnx.NodeProto) -> dict[str, object]:
-        return {a.name: get_attribute_value(a) for a in node.attribute}
 
-    def number(self, kind: str) -> str:
-        name = f"{kind}{self.counts[kind]}"
-        self.counts[kind] += 1
-        return name
-
-    def padding(self, node: onnx.NodeProto) -> None:
-        top, left, bottom, right = map(int, self.attributes(node)["Padding"])
-        self.out.plans.append(PadPlan(f"pad{self.counts['conv']}", self.shape, self.dtype, (top, left, bottom, right)))
-        height, width, channels = self.shape
-        self.shape = (height + top + bottom, width + left + right, channels)
-
-    def sliding_window(self, node: onnx.NodeProto) -> None:
-        options = self.attributes(node)
-        if any(d != 1 for d in options["Dilation"]):
-            raise refuse(node, "dilation", "use dilation 1")
-        kernel, stride = tuple(map(int, options["ConvKernelDim"])), tuple(map(int, options["Stride"]))
-        following = self.model.find_consumer(node.output[0])
-        if following is not None and following.op_type == "Pool":
-            if kernel != stride or kernel[0] != kernel[1]:
-                raise refuse(node, f"a pool of {kernel} with stride {stride}", "use a square pool with equal stride")
-            if kernel[0] == 1:
-                return
-            self.out.plans.append(PoolPlan(self.number("pool"), self.shape, self.dtype, kernel[0]))
-            height, width, channels = self.shape
-            self.shape = (height // kernel[0], width // kernel[0], channels)
-            return
-        self.window = WindowPlan(f"window{self.counts['conv']}", self.shape, self.dtype, kernel, stride)
-        self.out.plans.append(self.window)
-
-    def matrix_unit(self, node: onnx.NodeProto) -> None:
-        self.index += 1
-        if self.index >= len(self.layers):
-            raise FlowError(f"finn's graph has more matrix units than the network's {len(self.layers)} layers")
-        layer = self.layers[self.index]
-        weights = self.model.get_initializer(node.input[1])
-        if weights is None:
-            raise refuse(node, "its weight is not a constant", "export the network in evaluation mode")
-        rows = self._match(node, layer, np.rint(weights.T).astype(np.int64))
-        weight_type = layer.weight_type
-        if rows.min() < weight_type.min or rows.max() > weight_type.max:  # negated rows may need a bit more
-            weight_type = IntType.holding(int(rows.min()), int(rows.max()))
-            if weight_type.bits > MAX_BITS:
-                raise refuse(
-                    node, f"a negative factor negates its weights, {weight_type.name} is wider than {MAX_BITS} bits",
-                    "use a narrow-range weight quantizer",
-                )  # fmt: skip
-        window, self.window = self.window, None
-        positions = window.positions if window else self.shape[:2] if layer.weights.ndim == 4 else ()
-        self.layer_name = self.number("conv" if layer.weights.ndim == 4 else "fc")
-        bias, shift = np.zeros(len(rows), dtype=np.int64), 0
-        if layer.stairs is None:
-            bias, shift, self.out.logit_scale = scores(layer)
-        self.out.plans.append(
+def _product(node: Product, lowered: Lowered, types: dict[str, IntType]) -> list[Plan]:
+    geometry, source = node.geometry, node.inputs[0]
+    bias, shift = node.bias, node.shift
+    if geometry is None:
+        return [
             MatVecPlan(
-                self.layer_name, positions, rows, weight_type, self.dtype, bias, shift,
-                window.shape[2] if window else 0,
+                node.name, node.inputs, (), node.weights, node.weight_type, node.input_type, bias, shift, 0
             )
+        ]  # fmt: skip
+    plans: list[Plan] = []
+    shape, label = node.input_shape, node.name.removeprefix("conv")
+    if any(geometry.pads):
+        plans.append(PadPlan(f"pad{label}", (source,), shape, node.input_type, geometry.pads, geometry.pad_code))
+        top, left, bottom, right = geometry.pads
+        shape, source = (shape[0] + top + bottom, shape[1] + left + right, shape[2]), plans[-1].name
+    plain = geometry.kernel == (1, 1) and geometry.stride == (1, 1) and not geometry.depthwise
+    if plain:
+        positions = shape[:2]
+        return [
+            *plans,
+            MatVecPlan(
+                node.name, (source,), positions, node.weights, node.weight_type, node.input_type, bias, shift, 0
+            ),
+        ]  # fmt: skip
+    window = WindowPlan(
+        f"window{label}", (source,), shape, node.input_type,
+        geometry.kernel, geometry.stride, geometry.dilation, geometry.depthwise,
+    )  # fmt: skip
+    elements = shape[0] * shape[1] * shape[2]
+    if geometry.depthwise:
+        filters = node.weights.reshape(-1, *geometry.kernel)
+        unit: Plan = DepthwisePlan(
+            node.name, (window.name,), window.positions, filters, node.weight_type, node.input_type,
+            bias, shift, elements,
         )  # fmt: skip
-        self.out.tensors[self.layer_name] = node.output[0]
-        self.shape = (*positions, len(rows))
-
-    def _match(self, node: onnx.NodeProto, layer: Layer, rows: np.ndarray) -> np.ndarray:
-        """Finn may negate a channel whose scale is negative, nothing else; learns each channel's sign and range.
-
-        Returns the rows, int64 (M, K), in the order of our stream.
-        """
-        expected = layer.rows
-        if layer.weights.ndim == 2 and len(self.shape) == 3:  # flattened NCHW in the export, NHWC here
-            expected = self._channels_last(expected)
-            if not self.flat_channels_last:
-                rows = self._channels_last(rows)
-        if rows.shape != expected.shape:
-            raise FlowError(f"{node.name}: expected weights {expected.shape}, finn gives {rows.shape}")
-        self.ranges, self.signs = [], []
-        for channel, (ours, theirs) in enumerate(zip(expected, rows, strict=True)):
-            sign = 1 if np.array_equal(ours, theirs) else -1 if np.array_equal(-ours, theirs) else 0
-            low, high = reach(ours, self.dtype)
-            if sign == 0:
-                constant = layer.stairs is not None and layer.stairs(low, channel) == layer.stairs(high, channel)
-                if not constant or np.any(theirs):
-                    raise FlowError(f"{node.name}: finn changed the weights of channel {channel}")
-                sign = 1
-            self.signs.append(sign)
-            self.ranges.append(reach(theirs, self.dtype))
-        return rows
-
-    def _channels_last(self, rows: np.ndarray) -> np.ndarray:
-        height, width, channels = self.shape
-        if rows.shape[1] != channels * height * width:
-            return rows
-        return rows.reshape(-1, channels, height, width).transpose(0, 2, 3, 1).reshape(len(rows), -1)
-
-    def transpose(self, node: onnx.NodeProto) -> None:
-        self.channels_last = list(self.attributes(node)["perm"]) == [0, 2, 3, 1]
-
-    def flatten(self, node: onnx.NodeProto) -> None:
-        self.flat_channels_last = self.channels_last
-
-    def thresholding(self, node: onnx.NodeProto) -> None:
-        layer = self.layers[self.index]
-        if layer.stairs is None:
-            raise refuse(node, "an activation behind the last layer", "remove it")
-        try:
-            table = layer_thresholds(layer.stairs, self.signs, self.ranges)
-        except FlowError as error:
-            raise refuse(node, str(error), "use rising activations, with no negative factor behind a Relu") from error
-        name = self.layer_name.replace("conv", "act_conv").replace("fc", "act_fc")
-        theirs = np.broadcast_to(self.model.get_initializer(node.input[1]), table.shape)
-        low, high = (np.array(side)[:, None] for side in zip(*self.ranges, strict=True))
-        clipped = [np.clip(values, low, high + 1) for values in (np.ceil(theirs), table)]
-        self.out.moved[name] = int((clipped[0] != clipped[1]).sum())
-        as_float = table.astype(np.float32)
-        if not np.array_equal(as_float.astype(np.int64), table):
-            raise refuse(node, f"thresholds up to {np.abs(table).max()}", "use fewer weight bits in that layer")
-        self.model.set_initializer(node.input[1], as_float)
-        self.dtype = IntType.holding(min(0, layer.stairs.low), layer.stairs.high)
-        self.out.plans.append(ThresholdPlan(name, table, self.dtype, layer.stairs.low))
-        self.out.tensors[name] = node.output[0]
-        self.out.signs[name] = self.signs
-
-    def run(self) -> Lowered:
-        handlers = {
-            "FMPadding": self.padding,
-            "ConvolutionInputGenerator": self.sliding_window,
-            "MVAU": self.matrix_unit,
-            "Thresholding": self.thresholding,
-            "Transpose": self.transpose,
-            "Flatten": self.flatten,
-            "Reshape": self.flatten,
-        }
-        ignored = ("Pool", "Squeeze")
-        for node in self.model.graph.node:
-            if node.op_type in handlers:
-                handlers[node.op_type](node)
-            elif node.op_type in ("Mul", "Add") and self.index == len(self.layers) - 1:
-                continue  # the logits' scale and bias: kept exactly in `logit_scale` and the last unit's bias
-            elif node.op_type not in ignored:
-                raise refuse(node, "finn left it outside hardware", "see the operators in docs/architecture.md")
-        if self.index != len(self.layers) - 1:
-            raise FlowError(f"expected {len(self.layers)} matrix units in finn's graph, got {self.index + 1}")
-        return self.out
+    else:
+        unit = MatVecPlan(
+            node.name, (window.name,), window.positions, node.weights, node.weight_type, node.input_type,
+            bias, shift, shape[2], elements,
+        )  # fmt: skip
+    return [*plans, window, unit]
 
 
-def reach(row: np.ndarray, codes: IntType) -> tuple[int, int]:
-    """Least and greatest sum of `row` (integers) times codes of that type."""
-    products = np.stack([row * codes.min, row * codes.max])
-    return int(products.min(axis=0).sum()), int(products.max(axis=0).sum())
+def _activation(node: Activation, lowered: Lowered, types: dict[str, IntType]) -> list[Plan]:
+    ranges = list(zip(node.input_range.low, node.input_range.high, strict=True))
+    try:
+        if len(set(ranges)) == 1 and not node.stairs.per_channel:
+            table = np.repeat(layer_thresholds(node.stairs, node.signs[:1], ranges[:1]), len(ranges), axis=0)
+        else:
+            table = layer_thresholds(node.stairs, node.signs, ranges)
+    except FlowError as error:
+        raise FlowError(f"activation {node.name}: {error}; please report it") from error
+    lowered.tables[node.name] = table
+    lows, highs = (np.array(side)[:, None] for side in zip(*ranges, strict=True))
+    always, never = (table <= lows).all(axis=0), (table > highs).all(axis=0)
+    kept = table[:, ~always & ~never]
+    start = node.stairs.low + node.stairs.step * int(always.sum())
+    if not kept.shape[1]:  # a constant needs one threshold still: never reached, or always, as its type allows
+        above = start + node.stairs.step <= node.dtype.max
+        kept, start = (highs + 1, start) if above else (lows, start - node.stairs.step)
+    return [ThresholdPlan(node.name, node.inputs, node.shape, kept, node.dtype, start, node.stairs.step)]
 
 
-def scores(layer: Layer) -> tuple[np.ndarray, int, Fraction]:
-    """Integer `bias` (M,), `shift` and logit scale of the last layer: logit = ((acc << shift) + bias) * scale."""
-    unit = layer.scale * layer.codes.step * layer.gain
-    ratio = layer.codes.lowest / layer.codes.step
-    offsets = [
-        ratio * int(total) + extra / unit for total, extra in zip(layer.rows.sum(axis=1), layer.shift, strict=True)
-    ]
-    for shift in range(MAX_SCORE_SHIFT + 1):
-        if all((offset * 2**shift).denominator == 1 for offset in offsets):
-            bias = np.array([int(offset * 2**shift) for offset in offsets], dtype=np.int64)
-            return bias, shift, unit / 2**shift
-    raise FlowError(
-        "last layer: its bias is no whole number of accumulator steps, so integer scores cannot hold it; train it "
-        "without bias"
-    )
+def _max_pool(node: MaxPool, lowered: Lowered, types: dict[str, IntType]) -> list[Plan]:
+    return [PoolPlan(node.name, node.inputs, node.input_shape, node.kernel)]
 
 
-def lower(model: ModelWrapper, layers: list[Layer], shape: tuple[int, int, int]) -> Lowered:
-    """`shape`: (H, W, C) of the network's input. Changes `model`: its thresholds become the exact ones."""
-    return _Lowering(model, layers, shape).run()
+def _sum_pool(node: SumPool, lowered: Lowered, types: dict[str, IntType]) -> list[Plan]:
+    return [SumPoolPlan(node.name, node.inputs, node.input_shape, node.kernel)]
+
+
+def _sum(node: Sum, lowered: Lowered, types: dict[str, IntType]) -> list[Plan]:
+    return [AddPlan(node.name, node.inputs, node.shape, node.gains)]
+
+
+def _concatenation(node: Concatenation, lowered: Lowered, types: dict[str, IntType]) -> list[Plan]:
+    """Streams of one type; a narrower one goes through thresholds that change its type and nothing else."""
+    plans: list[Plan] = []
+    inputs, channels = [], []
+    for index, source in enumerate(node.inputs):
+        channels.append(node.parts[index])
+        dtype = types[source]
+        if dtype != node.dtype:
+            values = range(dtype.min, dtype.max + 1, 2 if dtype.bipolar else 1)
+            if len(values) > MAX_CAST_VALUES:
+                raise FlowError(
+                    f"{node.name}: expected parts of one type, got {dtype.name} and {node.dtype.name}; quantize each "
+                    "part before it is joined"
+                )
+            table = np.tile(np.array(values[1:], dtype=np.int64), (channels[-1], 1))
+            name = f"{node.name}_cast{index}"
+            shape = (*node.shape[:-1], channels[-1])
+            plans.append(ThresholdPlan(name, (source,), shape, table, node.dtype, values[0], values.step))
+            source = name
+        inputs.append(source)
+    return [*plans, ConcatPlan(node.name, tuple(inputs), node.shape[:-1], tuple(channels))]
+
+
+_PLANS = {
+    Product: _product,
+    Activation: _activation,
+    MaxPool: _max_pool,
+    SumPool: _sum_pool,
+    Sum: _sum,
+    Concatenation: _concatenation,
+}

@@ -10,9 +10,17 @@ from flows.errors import FlowError
 MAX_BITS = 8
 
 
-def refuse(node: onnx.NodeProto, reason: str, remedy: str) -> FlowError:
+class Unsupported(FlowError):
+    """A node that cannot become hardware: `node` (its name), `kind`, `reason`, `remedy`."""
+
+    def __init__(self, node: onnx.NodeProto, reason: str, remedy: str) -> None:
+        self.node, self.kind, self.reason, self.remedy = node.name or node.output[0], node.op_type, reason, remedy
+        super().__init__(f"layer {self.node!r} ({self.kind}) is not supported: {reason}; {remedy}")
+
+
+def refuse(node: onnx.NodeProto, reason: str, remedy: str) -> Unsupported:
     """The error for a node that cannot become hardware."""
-    return FlowError(f"layer {node.name or node.output[0]!r} ({node.op_type}) is not supported: {reason}; {remedy}")
+    return Unsupported(node, reason, remedy)
 
 
 def finite(node: onnx.NodeProto, values: np.ndarray, what: str) -> np.ndarray:
@@ -22,11 +30,11 @@ def finite(node: onnx.NodeProto, values: np.ndarray, what: str) -> np.ndarray:
     return values
 
 
-def whole_bits(node: onnx.NodeProto, values: np.ndarray) -> int:
-    """A bit width, 1 to 8."""
-    bits = float(values.reshape(-1)[0]) if values.size == 1 else 0.0
-    if not (1 <= bits <= MAX_BITS and bits == int(bits)):
-        raise refuse(node, f"{bits:g} bits", f"use a whole number from 1 to at most {MAX_BITS} bits")
+def whole_bits(node: onnx.NodeProto, values: np.ndarray, most: int = MAX_BITS) -> int:
+    """A bit width, 1 to `most`."""
+    bits = float(values.reshape(-1)[0]) if values.size and np.all(values == values.reshape(-1)[0]) else 0.0
+    if not (1 <= bits <= most and bits == int(bits)):
+        raise refuse(node, f"{bits:g} bits", f"use a whole number from 1 to at most {most} bits")
     return int(bits)
 
 

@@ -6,6 +6,8 @@ range of an integer accumulator, in rational arithmetic, cannot.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from flows.compile.staircase import Staircase
@@ -13,8 +15,8 @@ from flows.errors import FlowError
 
 
 def channel_thresholds(stairs: Staircase, channel: int, low: int, high: int) -> list[int]:
-    """Thresholds t (ascending) of one channel with `stairs(a) == stairs.low + #{t <= a}` for every integer a of
-    [low, high].
+    """Thresholds t (ascending) of one channel with `stairs(a) == stairs.low + stairs.step * #{t <= a}` for every
+    integer a of [low, high].
 
     A step below the range is put at `low`, one that is never reached at `high + 1`. Raises FlowError where the
     function falls instead of rises.
@@ -26,7 +28,7 @@ def channel_thresholds(stairs: Staircase, channel: int, low: int, high: int) -> 
         )
     result: list[int] = []
     floor = low
-    for code in range(stairs.low + 1, stairs.high + 1):
+    for code in range(stairs.low + stairs.step, stairs.high + 1, stairs.step):
         if code <= first:
             result.append(low)
             continue
@@ -47,7 +49,7 @@ def channel_thresholds(stairs: Staircase, channel: int, low: int, high: int) -> 
     return result
 
 
-def layer_thresholds(stairs: Staircase, signs: list[int], ranges: list[tuple[int, int]]) -> np.ndarray:
+def layer_thresholds(stairs: Staircase, signs: Sequence[int], ranges: Sequence[tuple[int, int]]) -> np.ndarray:
     """int64 (channels, steps). `signs[c]`: -1 where the unit's weights of channel c are negated; `ranges[c]`: least and
     greatest accumulator that channel c of the unit can reach."""
     rows = [

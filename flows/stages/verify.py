@@ -23,14 +23,14 @@ def run(context: Context) -> None:
     (adversarial,) = read_arrays(context.input("attack", "adversarial.npz"), "images")
     require_scores(codes, scores)
     record = read_json(context.input("compile", "compile.json"))
-    if missing := [key for key in ("activations", "finn_tensors", "logit_scale") if key not in record]:
+    if missing := [key for key in ("activations", "finn", "logit_scale") if key not in record]:
         raise FlowError(f"compile.json: expected {', '.join(missing)}, got none; run again with --from compile")
     evidence = Evidence(
         images=codes,
         adversarial=len(adversarial),
         brevitas=scores,
         model=context.input("export", "model.onnx"),
-        finn=context.input("compile", "finn.onnx"),
+        finn=context.inputs["compile"] / "finn.onnx",
         record=record,
         dataflow=Dataflow.load(context.inputs["compile"]),
         library=context.input("circuit", "library.so"),

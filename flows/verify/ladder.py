@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from flows.compile.finn_graph import run_finn_graph
-from flows.compile.layers import read_layers
+from flows.compile.network import INPUT
+from flows.compile.read.network import read_network
 from flows.config import VerifyConfig
 from flows.golden.session import GoldenSession
 from flows.simulate.build import build
@@ -27,11 +28,12 @@ STALL_SHARE = 0.3
 @dataclass(frozen=True)
 class Evidence:
     """What there is to compare. `images`: uint8 (N, C, H, W), the clean ones first, then `adversarial` many;
-    `brevitas`: the trained network's int64 scores (N, classes); `record`: of `compile.json`."""
+    `brevitas`: the trained network's int64 scores (N, classes), None where there is only its QONNX file; `record`: of
+    `compile.json`."""
 
     images: np.ndarray
     adversarial: int
-    brevitas: np.ndarray
+    brevitas: np.ndarray | None
     model: Path
     finn: Path
     record: dict
@@ -59,21 +61,17 @@ def verify(
     return _Ladder(evidence, work, progress).climb(config)
 
 
+def unavailable(name: str, engine: str, reason: str) -> dict[str, object]:
+    """A rung that there is not, and why."""
+    record = {"rung": name, "engine": engine, "images": 0, "adversarial": 0, "mismatches": 0, "excused": []}
+    return record | {"excused_images": 0, "seconds": 0.0, "first_divergence": None, "unavailable": reason}
+
+
 class _Ladder:
     def __init__(self, evidence: Evidence, work: Path, progress: Callable[[str], None]) -> None:
         self.evidence, self.work, self.progress = evidence, work, progress
         self.session = GoldenSession(evidence.dataflow)
-        self.layers = {
-            f"act_{unit}": layer
-            for unit, layer in zip(
-                self._units(), read_layers(evidence.model, evidence.dataflow.input.dtype), strict=True
-            )
-            if layer.stairs is not None
-        }
-        self.signs = {name: np.array(about["signs"]) for name, about in evidence.record["activations"].items()}
-
-    def _units(self) -> list[str]:
-        return [op.name for op in self.evidence.dataflow.ops if op.kind == "matvec"]
+        self.activations = read_network(evidence.model, evidence.dataflow.input.dtype).activations
 
     def codes(self, chosen: np.ndarray) -> np.ndarray:
         """The circuit's input for these images: NHWC, flattened where its input is flat."""
@@ -85,13 +83,21 @@ class _Ladder:
     def climb(self, config: VerifyConfig) -> dict[str, object]:
         evidence = self.evidence
         every = np.arange(len(evidence.images))
-        rungs = [
-            self._rung("brevitas", "PyTorch", select(len(every), evidence.adversarial, config.golden), self._brevitas),
-            self._rung("qonnx", "qonnx executor", select(len(every), evidence.adversarial, config.qonnx), self._qonnx),
-            self._rung("golden", "onnxruntime", select(len(every), evidence.adversarial, config.golden), self._golden),
-            self._rung("finn", "FINN in Python", select(len(every), evidence.adversarial, config.finn), self._finn),
-            self._rung("rtl", "Verilator", select(len(every), evidence.adversarial, config.rtl), self._rtl),
+        checks = [
+            ("brevitas", "PyTorch", config.golden, self._brevitas),
+            ("qonnx", "qonnx executor", config.qonnx, self._qonnx),
+            ("golden", "onnxruntime", config.golden, self._golden),
+            ("finn", "FINN in Python", config.finn, self._finn),
+            ("rtl", "Verilator", config.rtl, self._rtl),
         ]
+        rungs = []
+        for name, engine, wanted, check in checks:
+            if name == "brevitas" and evidence.brevitas is None:
+                continue
+            if name == "finn" and evidence.record["finn"] is None:
+                rungs.append(unavailable(name, engine, evidence.record["finn_reason"]))
+                continue
+            rungs.append(self._rung(name, engine, select(len(every), evidence.adversarial, wanted), check))
         return {"rungs": rungs}
 
     def _rung(self, name: str, engine: str, chosen: np.ndarray, check: Callable) -> dict[str, object]:
@@ -140,7 +146,8 @@ class _Ladder:
             self.evidence.record,
             lambda done: self.progress(f"qonnx executor: {done} of {len(suspects)} images"),
         )
-        inside = self.session.intermediates(self.codes(chosen[suspects]))
+        codes = self.codes(chosen[suspects])
+        inside = self.session.intermediates(codes) | {INPUT: codes}
         divergence, excused = None, []
         expected, seen = golden[suspects], scores if got is None else got[suspects]
         different = differing_images(expected, seen)
@@ -149,9 +156,7 @@ class _Ladder:
                 different |= differing_images(inside[name].reshape(values.shape), values)
         for i in np.flatnonzero(different):
             image = int(suspects[i])
-            cases = (
-                excuse(i, reference, inside, self.layers, self.signs) if np.array_equal(seen[i], scores[i]) else None
-            )
+            cases = excuse(i, reference, inside, self.activations) if np.array_equal(seen[i], scores[i]) else None
             if cases:
                 excused += [case | {"image": image} for case in cases]
                 continue
@@ -183,7 +188,7 @@ class _Ladder:
 
     def _finn(self, chosen: np.ndarray) -> tuple:
         evidence = self.evidence
-        tensors = evidence.record["finn_tensors"]
+        tensors, signs = evidence.record["finn"]["tensors"], evidence.record["finn"]["signs"]
         got = run_finn_graph(
             evidence.finn,
             evidence.images[chosen],
@@ -192,10 +197,12 @@ class _Ladder:
         )
         inside = self.session.intermediates(self.codes(chosen))
         wrong, divergence = np.zeros(len(chosen), dtype=bool), None
-        last = next(op for op in reversed(evidence.dataflow.ops) if op.kind == "matvec")
+        units = {op.name: op for op in evidence.dataflow.ops if op.kind == "matvec"}
         for name, values in got.items():
-            if name == last.name:  # finn leaves scale and bias of the logits outside its matrix unit
-                values = (values << last.shift) + np.asarray(last.bias)
+            if name in signs:
+                values = values * np.array(signs[name])
+            if name in units:  # finn leaves scale and bias of the logits outside its matrix unit
+                values = (values << units[name].shift) + np.asarray(units[name].bias)
             expected = inside[name].reshape(values.shape)
             wrong |= differing_images(expected, values)
             divergence = divergence or locate(name, expected, values)

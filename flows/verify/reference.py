@@ -9,7 +9,7 @@ import numpy as np
 from qonnx.core.onnx_exec import execute_onnx
 from qonnx.transformation.infer_shapes import InferShapes
 
-from flows.compile.layers import Layer
+from flows.compile.network import Activation
 from flows.compile.prepare import load_model
 from flows.compile.quiet import quiet
 from flows.errors import FlowError
@@ -17,8 +17,9 @@ from flows.errors import FlowError
 MAX_LISTED = 100
 
 
-def to_integers(values: np.ndarray, scale: float, what: str) -> np.ndarray:
-    """Floats that are multiples of `scale` up to float32 rounding -> int64. Raises FlowError for anything between."""
+def to_integers(values: np.ndarray, scale: np.ndarray | float, what: str) -> np.ndarray:
+    """Floats that are multiples of `scale` (broadcast) up to float32 rounding -> int64. Raises FlowError for anything
+    between."""
     ratio = np.asarray(values, dtype=np.float64) / scale
     integers = np.rint(ratio)
     # half a unit of slack only says which integer a rounded float stands for; the integers are compared exactly
@@ -42,40 +43,47 @@ def run_reference(
         entry, result = model.graph.input[0].name, model.graph.output[0].name
         for index, image in enumerate(images):
             context = execute_onnx(model, {entry: image[None].astype(np.float32)}, return_full_exec_context=True)
-            scores.append(to_integers(context[result][0], record["logit_scale"], "qonnx logits"))
+            logits = context[result].reshape(-1) - np.asarray(record["logit_offset"])
+            scores.append(to_integers(logits, np.asarray(record["logit_scale"]), "qonnx logits"))
             for name, about in activations.items():
-                values = context[about["tensor"]][0] - about["lowest"]
-                code = to_integers(values, about["step"], f"qonnx {name}")
-                codes[name].append(code.transpose(1, 2, 0) if code.ndim == 3 else code)
+                values = _as_frame(context[about["tensor"]], about) - np.asarray(about["lowest"])
+                codes[name].append(to_integers(values, np.asarray(about["step"]), f"qonnx {name}"))
             if progress:
                 progress(index + 1)
     return np.stack(scores), {name: np.stack(values) for name, values in codes.items()}
+
+
+def _as_frame(values: np.ndarray, about: dict) -> np.ndarray:
+    """The graph's tensor in the order of the stream: (H, W, C) or (C,)."""
+    shape, labels = about["shape"], about["labels"]
+    sizes = dict(zip("HWC", shape if len(shape) == 3 else (1, 1, *shape), strict=True))
+    labels += "".join(label for label in "HWC" if label not in labels)
+    values = np.asarray(values, dtype=np.float64).reshape([sizes[label] for label in labels])
+    return values.transpose([labels.index(label) for label in "HWC"]).reshape(shape)
 
 
 def excuse(
     image: int,
     reference: dict[str, np.ndarray],
     golden: dict[str, np.ndarray],
-    layers: dict[str, Layer],
-    signs: dict[str, np.ndarray],
+    activations: dict[str, Activation],
 ) -> list[dict[str, object]] | None:
     """Whether exact rational arithmetic shows that the *reference* rounded across a step in this image.
 
     At the first activation that differs, its inputs were equal, so the exact staircase of the golden accumulator
     decides. Returns the list of cases, or None where golden itself is wrong (or nothing before the scores differs).
-    `golden`: activation codes and, under `<unit>`, accumulators; `signs[activation]`: int (C,), -1 where the circuit's
-    accumulator is negated.
+    `golden`: int64 values of every operator by name, and the network's input codes under `input`.
     """
-    for name, layer in layers.items():
+    for name, activation in activations.items():
         ours, theirs = golden[name][image], reference[name][image].reshape(golden[name][image].shape)
         if np.array_equal(ours, theirs):
             continue
-        accumulators = golden[name.removeprefix("act_")][image]
+        accumulators = golden[activation.inputs[0]][image].reshape(ours.shape)
         cases = []
         for place in np.argwhere(ours != theirs):
             where, channel = tuple(place), int(place[-1])
-            total = int(accumulators[where]) * int(signs[name][channel])
-            exact = layer.stairs(total, channel)
+            total = int(accumulators[where]) * activation.signs[channel]
+            exact = activation.stairs(total, channel)
             if exact != ours[where]:
                 return None
             if len(cases) < MAX_LISTED:

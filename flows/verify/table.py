@@ -12,6 +12,9 @@ def ladder_table(record: dict) -> Table:
         table.add_column(column, justify="right")
     table.add_column("first divergence")
     for rung in record["rungs"]:
+        if reason := rung.get("unavailable"):
+            table.add_row(rung["rung"], rung["engine"], *["-"] * 4, f"not available: {reason}")
+            continue
         numbers = (rung["images"], rung["adversarial"], rung["mismatches"], len(rung["excused"]))
         table.add_row(rung["rung"], rung["engine"], *map(str, numbers), describe(rung["first_divergence"]))
     if clean := record.get("clean"):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from hw.dataflow import Dataflow
+from hw.dataflow import Dataflow, op_class
 from hw.errors import HardwareError
 from hw.op import Module, Op, stream_names
 
@@ -98,12 +98,13 @@ def _ports(dataflow: Dataflow, op: Op, module: Module) -> list[tuple[str, str]]:
 
 
 def _sources(op: Op) -> list[Path]:
-    """The `.sv` files in the operator's room, which is the folder of its descriptor."""
-    room = Path(inspect.getfile(type(op))).parent
+    """The `.sv` files in the operator's room, which is the folder of its descriptor, and in those that it builds on."""
+    module, room = op.module(), Path(inspect.getfile(type(op))).parent
     sources = sorted(room.glob("*.sv"))
-    if not any(source.stem == op.module().name for source in sources):
-        raise HardwareError(f"{op.name}: expected {op.module().name}.sv beside its descriptor, in {room}")
-    return sources
+    if not any(source.stem == module.name for source in sources):
+        raise HardwareError(f"{op.name}: expected {module.name}.sv beside its descriptor, in {room}")
+    others = (Path(inspect.getfile(op_class(kind))).parent for kind in module.rooms)
+    return [*sources, *(source for other in others for source in sorted(other.glob("*.sv")))]
 
 
 def _put(files: dict[str, str], name: str, text: str) -> None:

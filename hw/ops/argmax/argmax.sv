@@ -1,6 +1,6 @@
 /// Index of the largest score of a frame, the lowest one on ties; the scores themselves may go ahead of it.
 ///
-/// The output is registered.
+/// `in_ready`, `out_data` and `out_valid` come from registers: an argmax cuts every combinational path of its stream.
 module argmax #(
     /// Scores per frame, one per beat; at least 2.
     parameter int CLASSES = 2,
@@ -41,10 +41,9 @@ module argmax #(
   logic [OUT_BITS-1:0] out_q;
   logic valid_q;
 
-  logic first, last, free, step, greater, better;
+  logic first, last, step, greater, better;
   assign first = index_q == '0;
   assign last = index_q == INDEX_BITS'(CLASSES - 1);
-  assign free = !valid_q || out_ready;
   assign step = in_valid && in_ready;
   if (SIGNED != 0) begin : gen_signed
     assign greater = $signed(in_data) > $signed(best_q);
@@ -64,32 +63,44 @@ module argmax #(
   end
 
   if (EMIT_SCORES != 0) begin : gen_scores
-    // All scores are read and the index has not gone into the output register yet.
+    // All scores are read and the index has not gone on its way yet.
     logic owing_q;
-    logic [OUT_BITS-1:0] score;
+    // Takes the element that comes while the output waits.
+    logic [OUT_BITS-1:0] spare_q;
+    logic spare_valid_q;
+
+    logic [OUT_BITS-1:0] score, element;
+    logic free, push;
     if (SIGNED != 0) begin : gen_extend
       assign score = OUT_BITS'($signed(in_data));
     end else begin : gen_fill
       assign score = OUT_BITS'(in_data);
     end
-    assign in_ready = free && !owing_q;
+    assign in_ready = !spare_valid_q && !owing_q;
+    assign push = !spare_valid_q && (owing_q || in_valid);
+    assign element = owing_q ? OUT_BITS'(best_index_q) : score;
+    assign free = !valid_q || out_ready;
 
     always_ff @(posedge clk) begin
       if (rst) begin
         owing_q <= 1'b0;
         valid_q <= 1'b0;
-      end else if (free) begin
-        owing_q <= step && last;
-        valid_q <= step || owing_q;
+        spare_valid_q <= 1'b0;
+      end else begin
+        if (push) owing_q <= !owing_q && last;
+        if (free) valid_q <= spare_valid_q || push;
+        spare_valid_q <= !free && (spare_valid_q || push);
       end
-      if (free) out_q <= owing_q ? OUT_BITS'(best_index_q) : score;
+      if (free) out_q <= spare_valid_q ? spare_q : element;
+      if (!spare_valid_q) spare_q <= element;
     end
   end else begin : gen_index
-    assign in_ready = free || !last;
+    // With at least two scores a frame, an index that is taken at once holds nothing up.
+    assign in_ready = !valid_q || !last;
 
     always_ff @(posedge clk) begin
       if (rst) valid_q <= 1'b0;
-      else if (free) valid_q <= step && last;
+      else valid_q <= step && last || valid_q && !out_ready;
       if (step && last) out_q <= OUT_BITS'(best_index);
     end
   end

@@ -38,6 +38,15 @@ class Shape:
         return self.w_bits if self.serial_weights else self.x_bits
 
     @property
+    def weights_in_blocks(self) -> bool:
+        words, width = self.beats * self.folds, self.pe * self.simd * self.w_bits
+        return rom(words, width, self.memory).ebr > 0
+
+    @property
+    def ring_in_blocks(self) -> bool:
+        return self.folds > 1 and ram(2 * self.beats, self.simd * self.x_bits).ebr > 0
+
+    @property
     def full_bits(self) -> int:
         """Bits of the other operand."""
         return self.x_bits if self.serial_weights else self.w_bits

@@ -133,15 +133,16 @@ class MatVec:
         parameters |= {"X_BITS": shape.x_bits, "X_SIGNED": int(self.input_type.signed)}
         parameters |= {"W_BITS": shape.w_bits, "W_SIGNED": int(self.weight_type.signed)}
         parameters |= {"W_BIPOLAR": int(self.weight_type.bipolar), "XNOR": int(shape.xnor)}
-        parameters |= {"SERIAL_W": int(shape.serial_weights), "MEMORY": MEMORIES.index(self.memory)}
+        parameters |= {"SERIAL_W": int(shape.serial_weights)}
+        parameters |= {"W_BLOCK": int(shape.weights_in_blocks), "X_BLOCK": int(shape.ring_in_blocks)}
         parameters |= {"ACC_BITS": shape.acc_bits, "ACC_SIGNED": int(shape.acc_signed)}
         parameters |= {"SHIFT": shape.shift, "Y_BITS": shape.y_bits}
         tiles = self.weights.reshape(self.folds, self.pe, self.beats, self.simd).transpose(0, 2, 1, 3)
         weights = tiles.reshape(self.folds * self.beats, self.pe * self.simd)
         biases = bias.reshape(self.folds, self.pe) & ((1 << shape.y_bits) - 1)
         memories = {
-            "WEIGHTS": _memory(self.weight_type.encode(weights), shape.w_bits),
-            "BIASES": _memory(biases, shape.y_bits),
+            "WEIGHTS": Memory.pack(self.weight_type.encode(weights), shape.w_bits),
+            "BIASES": Memory.pack(biases, shape.y_bits),
         }
         return Module("matvec", parameters, memories)
 
@@ -185,13 +186,6 @@ class MatVec:
         p = dict(parameters)
         types = {key: IntType.parse(p.pop(key)) for key in ("weight_type", "input_type")}
         return cls(name, tuple(p.pop("shape")), arrays["weights"], bias=arrays["bias"], **types, **p)
-
-
-def _memory(codes: np.ndarray, bits: int) -> Memory:
-    """Codes (words, lanes) of `bits` bits each -> one word per row, lane 0 in the least significant bits."""
-    planes = (codes[:, :, None] >> np.arange(bits)) & 1
-    packed = np.packbits(planes.reshape(len(codes), -1).astype(np.uint8), axis=1, bitorder="little")
-    return Memory(codes.shape[1] * bits, tuple(int.from_bytes(row.tobytes(), "little") for row in packed))
 
 
 OP = MatVec

@@ -27,8 +27,9 @@ module matvec #(
     parameter int SHIFT = 0,
     /// Bits of a result.
     parameter int Y_BITS = 8,
-    /// Weights' memory: 0 the synthesizer chooses, 1 logic, 2 block RAM.
-    parameter int MEMORY = 0,
+    /// 1: the weights, the ring of activations are in block RAM; 0: in logic.
+    parameter int W_BLOCK = 0,
+    parameter int X_BLOCK = 0,
     /// Files for $readmemh: FOLDS * BEATS words of weights; FOLDS words of PE biases, modulo 2**Y_BITS.
     parameter string WEIGHTS = "",
     parameter string BIASES = ""
@@ -50,7 +51,7 @@ module matvec #(
   if (W_BIPOLAR != 0 && (W_BITS != 1 || XNOR == 0 && SERIAL_W == 0))
     $fatal(1, "matvec: bipolar weights have 1 bit and are taken bit by bit");
   if (ACC_BITS < 1 || Y_BITS < 1 || SHIFT < 0) $fatal(1, "matvec: ACC_BITS, Y_BITS at least 1, SHIFT at least 0");
-  if (MEMORY < 0 || MEMORY > 2) $fatal(1, "matvec: MEMORY must be 0, 1 or 2");
+  if (W_BLOCK < 0 || W_BLOCK > 1 || X_BLOCK < 0 || X_BLOCK > 1) $fatal(1, "matvec: W_BLOCK, X_BLOCK must be 0 or 1");
 
   function automatic int bits(input int count);
     bits = count > 1 ? $clog2(count) : 1;
@@ -68,32 +69,57 @@ module matvec #(
   localparam int SERIAL_SIGNED = EXPAND ? 1 : SERIAL_W != 0 ? W_SIGNED : X_SIGNED;
   localparam int FULL_BITS = SERIAL_W != 0 ? X_BITS : W_BITS;
   localparam int FULL_SIGNED = SERIAL_W != 0 ? X_SIGNED : W_SIGNED;
-  localparam int LATENCY = 1 + $clog2(SIMD) + $clog2(PLANES);  // of matvec_dot
+  // A block RAM is so slow to answer that its word goes into one more register.
+  localparam int FETCH = W_BLOCK != 0 || X_BLOCK != 0 ? 2 : 1;
+  localparam int LATENCY = FETCH + $clog2(SIMD) + $clog2(PLANES);  // of the last fetch register and matvec_dot
 
-  // One enable for the whole pipeline: it stands while the output waits.
-  logic enable, issue, out_valid_q;
-  assign enable = !out_valid_q || out_ready;
+  // One enable for the whole pipeline, from a register: it stands while a result waits for its place at the output.
+  logic enable_q, issue;
 
-  // Position in the vector, in the folds, in the weights.
-  logic [BEAT_BITS-1:0] beat_q;
+  // Position in the vector, in the folds, in the weights. Its ends are registers: much hangs on them.
   logic [WORD_BITS-1:0] word_q;
-  logic beat_end;
-  assign beat_end = beat_q == BEAT_BITS'(BEATS - 1);
-  always_ff @(posedge clk) begin
-    if (rst) begin
-      beat_q <= '0;
-      word_q <= '0;
-    end else if (issue) begin
-      beat_q <= beat_end ? '0 : beat_q + BEAT_BITS'(1);
-      word_q <= word_q == WORD_BITS'(WORDS - 1) ? '0 : word_q + WORD_BITS'(1);
+  logic beat_first_q, beat_last_q, fold_last_q;
+  if (BEATS > 1) begin : g_beats
+    logic [BEAT_BITS-1:0] beat_q;
+    always_ff @(posedge clk) begin
+      if (rst) begin
+        beat_q <= '0;
+        beat_first_q <= 1'b1;
+        beat_last_q <= 1'b0;
+      end else if (issue) begin
+        beat_q <= beat_last_q ? '0 : beat_q + BEAT_BITS'(1);
+        beat_first_q <= beat_last_q;
+        beat_last_q <= beat_q == BEAT_BITS'(BEATS - 2);
+      end
     end
+  end else begin : g_one_beat
+    assign beat_first_q = 1'b1;
+    assign beat_last_q  = 1'b1;
+  end
+  if (FOLDS > 1) begin : g_folds
+    logic [FOLD_BITS-1:0] fold_q;
+    always_ff @(posedge clk) begin
+      if (rst) begin
+        fold_q <= '0;
+        fold_last_q <= 1'b0;
+      end else if (issue && beat_last_q) begin
+        fold_q <= fold_last_q ? '0 : fold_q + FOLD_BITS'(1);
+        fold_last_q <= fold_q == FOLD_BITS'(FOLDS - 2);
+      end
+    end
+  end else begin : g_one_fold
+    assign fold_last_q = 1'b1;
+  end
+  always_ff @(posedge clk) begin
+    if (rst) word_q <= '0;
+    else if (issue) word_q <= beat_last_q && fold_last_q ? '0 : word_q + WORD_BITS'(1);
   end
 
-  logic [X_WIDTH-1:0] x_q;
+  logic [X_WIDTH-1:0] x_fetched_q;
   if (FOLDS == 1) begin : g_direct
-    assign in_ready = enable;
-    assign issue = enable && in_valid;
-    always_ff @(posedge clk) if (enable) x_q <= in_data;
+    assign in_ready = enable_q;
+    assign issue = enable_q && in_valid;
+    always_ff @(posedge clk) if (enable_q) x_fetched_q <= in_data;
   end else begin : g_replay
     localparam int DEPTH = 2 * BEATS;
     localparam int ADDRESS_BITS = $clog2(DEPTH);
@@ -101,73 +127,97 @@ module matvec #(
     typedef logic [ADDRESS_BITS-1:0] address_t;
     typedef logic [COUNT_BITS-1:0] count_t;
 
-    // Beats are read only after they were written, never at one address at once.
-    (* no_rw_check *) logic [X_WIDTH-1:0] ring[DEPTH];
     address_t write_q, read_q;
     count_t held_q, fresh_q;  // beats not yet read in the last fold; not yet read at all
-    logic [FOLD_BITS-1:0] fold_q;
-    logic second_q, push, fold_first, fold_last;
+    logic full_q, any_q;  // held_q == DEPTH, fresh_q != 0
+    logic fold_first_q, second_q, push, take, release_slot;
 
-    assign in_ready = held_q != count_t'(DEPTH);
+    assign in_ready = !full_q;
     assign push = in_valid && in_ready;
-    assign fold_first = fold_q == '0;
-    assign fold_last = fold_q == FOLD_BITS'(FOLDS - 1);
-    assign issue = enable && (!fold_first || fresh_q != '0);
+    assign issue = enable_q && (!fold_first_q || any_q);
+    assign take = issue && fold_first_q;
+    assign release_slot = issue && fold_last_q;
 
     always_ff @(posedge clk) begin
       if (rst) begin
         write_q  <= '0;
         read_q   <= '0;
         held_q   <= '0;
+        full_q   <= 1'b0;
         fresh_q  <= '0;
-        fold_q   <= '0;
+        any_q    <= 1'b0;
         second_q <= 1'b0;
+        fold_first_q <= 1'b1;
       end else begin
-        held_q  <= held_q + count_t'(push) - count_t'(issue && fold_last);
-        fresh_q <= fresh_q + count_t'(push) - count_t'(issue && fold_first);
+        if (push != release_slot) begin
+          held_q <= push ? held_q + count_t'(1) : held_q - count_t'(1);
+          full_q <= push && held_q == count_t'(DEPTH - 1);
+        end
+        if (push != take) begin
+          fresh_q <= push ? fresh_q + count_t'(1) : fresh_q - count_t'(1);
+          any_q   <= push || fresh_q != count_t'(1);
+        end
         if (push) write_q <= write_q == address_t'(DEPTH - 1) ? '0 : write_q + address_t'(1);
-        if (issue && beat_end) begin
-          fold_q <= fold_last ? '0 : fold_q + FOLD_BITS'(1);
-          if (fold_last) second_q <= !second_q;
-          read_q <= second_q != fold_last ? address_t'(BEATS) : '0;
+        if (issue && beat_last_q) begin
+          fold_first_q <= fold_last_q;
+          if (fold_last_q) second_q <= !second_q;
+          read_q <= second_q != fold_last_q ? address_t'(BEATS) : '0;
         end else if (issue) begin
           read_q <= read_q + address_t'(1);
         end
       end
     end
 
-    always_ff @(posedge clk) if (push) ring[write_q] <= in_data;
-    always_ff @(posedge clk) if (enable) x_q <= ring[read_q];
+    // Beats are read only after they were written, never at one address at once.
+    if (X_BLOCK != 0) begin : g_block
+      (* no_rw_check, ram_style = "block" *) logic [X_WIDTH-1:0] ring[DEPTH];
+      always_ff @(posedge clk) if (push) ring[write_q] <= in_data;
+      always_ff @(posedge clk) if (enable_q) x_fetched_q <= ring[read_q];
+    end else begin : g_distributed
+      (* no_rw_check, ram_style = "distributed" *) logic [X_WIDTH-1:0] ring[DEPTH];
+      always_ff @(posedge clk) if (push) ring[write_q] <= in_data;
+      always_ff @(posedge clk) if (enable_q) x_fetched_q <= ring[read_q];
+    end
   end
 
-  logic [W_WIDTH-1:0] w_q;
-  if (MEMORY == 1) begin : g_logic
-    (* rom_style = "logic" *) logic [W_WIDTH-1:0] rom[WORDS];
-    initial $readmemh(WEIGHTS, rom);
-    always_ff @(posedge clk) if (enable) w_q <= rom[word_q];
-  end else if (MEMORY == 2) begin : g_block
+  logic [W_WIDTH-1:0] w_fetched_q;
+  if (W_BLOCK != 0) begin : g_block
     (* rom_style = "block" *) logic [W_WIDTH-1:0] rom[WORDS];
     initial $readmemh(WEIGHTS, rom);
-    always_ff @(posedge clk) if (enable) w_q <= rom[word_q];
-  end else begin : g_auto
-    logic [W_WIDTH-1:0] rom[WORDS];
+    always_ff @(posedge clk) if (enable_q) w_fetched_q <= rom[word_q];
+  end else begin : g_logic
+    (* rom_style = "logic" *) logic [W_WIDTH-1:0] rom[WORDS];
     initial $readmemh(WEIGHTS, rom);
-    always_ff @(posedge clk) if (enable) w_q <= rom[word_q];
+    always_ff @(posedge clk) if (enable_q) w_fetched_q <= rom[word_q];
+  end
+
+  logic [X_WIDTH-1:0] x_q;
+  logic [W_WIDTH-1:0] w_q;
+  if (FETCH == 2) begin : g_fetch
+    always_ff @(posedge clk) begin
+      if (enable_q) begin
+        x_q <= x_fetched_q;
+        w_q <= w_fetched_q;
+      end
+    end
+  end else begin : g_at_once
+    assign x_q = x_fetched_q;
+    assign w_q = w_fetched_q;
   end
 
   // Bit d of each: the beat d + 1 cycles after it was issued.
   logic [LATENCY:0] valid_q, first_q, last_q;
   always_ff @(posedge clk) begin
     if (rst) valid_q <= '0;
-    else if (enable) valid_q <= (LATENCY + 1)'({valid_q, issue});
-    if (enable) begin
-      first_q <= (LATENCY + 1)'({first_q, beat_q == '0});
-      last_q  <= (LATENCY + 1)'({last_q, beat_end});
+    else if (enable_q) valid_q <= (LATENCY + 1)'({valid_q, issue});
+    if (enable_q) begin
+      first_q <= (LATENCY + 1)'({first_q, beat_first_q});
+      last_q  <= (LATENCY + 1)'({last_q, beat_last_q});
     end
   end
 
   logic add, finish, done_q;
-  assign add = enable && valid_q[LATENCY];
+  assign add = enable_q && valid_q[LATENCY];
   assign finish = add && last_q[LATENCY];
 
   logic [PE*Y_BITS-1:0] biases[FOLDS];
@@ -180,16 +230,35 @@ module matvec #(
     if (finish) bias_q <= biases[bias_fold_q];
   end
 
+  // The output holds a result, and with one beat per vector a second one: there they come every cycle, and one more is
+  // under way when the output turns out to be stuck. `done_q`: a sum is complete and becomes a result when enabled.
+  logic write, waits_q, waits_d, spare_q, spare_d, done_d;
+  logic [PE*Y_BITS-1:0] result_q;
+  assign write = enable_q && done_q;
+  assign done_d = enable_q ? finish : done_q;
+  assign waits_d = write || spare_q || waits_q && !out_ready;
+  assign spare_d = BEATS == 1 && waits_q && !out_ready && (write || spare_q);
   always_ff @(posedge clk) begin
     if (rst) begin
-      done_q      <= 1'b0;
-      out_valid_q <= 1'b0;
-    end else if (enable) begin
-      done_q      <= finish;
-      out_valid_q <= done_q;
+      done_q   <= 1'b0;
+      waits_q  <= 1'b0;
+      spare_q  <= 1'b0;
+      enable_q <= 1'b1;
+    end else begin
+      done_q   <= done_d;
+      waits_q  <= waits_d;
+      spare_q  <= spare_d;
+      enable_q <= !done_d || (BEATS == 1 ? !spare_d : !waits_d);
     end
   end
-  assign out_valid = out_valid_q;
+  assign out_valid = waits_q;
+  if (BEATS == 1) begin : g_spare
+    logic [PE*Y_BITS-1:0] older_q;
+    always_ff @(posedge clk) if (write) older_q <= result_q;
+    assign out_data = spare_q ? older_q : result_q;
+  end else begin : g_single
+    assign out_data = result_q;
+  end
 
   for (genvar p = 0; p < PE; p++) begin : g_pe
     logic [SIMD*W_BITS-1:0] w;
@@ -220,7 +289,7 @@ module matvec #(
         .OUT_BITS(ACC_BITS)
     ) u_dot (
         .clk,
-        .enable,
+        .enable(enable_q),
         .serial,
         .full,
         .sum
@@ -231,7 +300,7 @@ module matvec #(
 
     logic [Y_BITS-1:0] wide, y_q;
     assign wide = ACC_SIGNED != 0 ? Y_BITS'($signed(acc_q)) : Y_BITS'(acc_q);
-    always_ff @(posedge clk) if (enable && done_q) y_q <= (wide << SHIFT) + bias_q[p*Y_BITS+:Y_BITS];
-    assign out_data[p*Y_BITS+:Y_BITS] = y_q;
+    always_ff @(posedge clk) if (write) y_q <= (wide << SHIFT) + bias_q[p*Y_BITS+:Y_BITS];
+    assign result_q[p*Y_BITS+:Y_BITS] = y_q;
   end
 endmodule

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hw.ecp5_memory import rom
+from hw.ecp5_memory import in_blocks, rom
 from hw.errors import HardwareError
 from hw.inttype import IntType
 from hw.onnx_builder import OnnxBuilder
@@ -129,8 +129,13 @@ class Threshold:
             start, step = (start + 1) // 2, step // 2
         parameters = {"PE": self.pe, "FOLDS": folds, "LEVELS": self.levels, "START": start, "STEP": step}
         parameters |= {"X_BITS": self.input_type.bits, "X_SIGNED": int(self.input_type.signed)}
-        parameters |= {"Y_BITS": self.output_type.bits}
+        parameters |= {"Y_BITS": self.output_type.bits, "BLOCKS": sum(1 << j for j in self._blocks())}
         return Module("threshold", parameters, {f"LEVEL{j}": self._memory(j) for j in range(self.levels)})
+
+    def _blocks(self) -> list[int]:
+        """Levels whose thresholds are in block RAM."""
+        folds, bits = self.shape[-1] // self.pe, self.input_type.bits + 1
+        return [level for level in range(self.levels) if in_blocks(folds << level, bits)]
 
     def _memory(self, level: int) -> Memory:
         """Words of one search level, at fold * 2**level + count bits so far."""

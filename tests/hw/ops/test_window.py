@@ -20,6 +20,13 @@ CASES = {
     "pointwise": Window("w", (5, 4, 2), IntType.parse("BIPOLAR"), 2, (1, 1)),
     "whole_image": Window("w", (4, 3, 2), IntType.parse("INT8"), 1, (4, 3)),
     "tall": Window("w", (7, 5, 3), IntType.parse("UINT3"), 3, (3, 1), (1, 2)),
+    "dilated": Window("w", (9, 10, 4), IntType.parse("UINT4"), 2, (3, 2), (1, 1), (2, 3)),
+    "dilated_and_strided": Window("w", (12, 11, 2), IntType.parse("INT4"), 1, (2, 3), (3, 2), (4, 2)),
+    "signal": Window("w", (1, 40, 2), IntType.parse("INT5"), 1, (1, 5), (1, 2), (1, 3)),
+    "depthwise": Window("w", (6, 7, 6), IntType.parse("UINT3"), 2, (3, 3), depthwise=True),
+    "depthwise_dilated": Window("w", (8, 9, 4), IntType.parse("INT2"), 1, (3, 2), (2, 1), (2, 3), depthwise=True),
+    "depthwise_signal": Window("w", (1, 19, 4), IntType.parse("INT5"), 2, (1, 3), (1, 2), depthwise=True),
+    "depthwise_pointwise": Window("w", (4, 5, 4), IntType.parse("UINT2"), 2, (1, 1), (2, 1), depthwise=True),
 }
 
 
@@ -29,13 +36,35 @@ def test_circuit(op: Window, exercise) -> None:
     exercise(op)
 
 
+def random_window(rng: np.random.Generator, largest: int) -> Window:
+    """Any legal parameters for an image of up to `largest` rows and columns."""
+    sizes, kernel, dilation = rng.integers(1, largest, 2, endpoint=True), [], []
+    for size in sizes:
+        kernel.append(int(rng.integers(1, min(size, 4), endpoint=True)))
+        dilation.append(int(rng.integers(1, (size - 1) // (kernel[-1] - 1), endpoint=True)) if kernel[-1] > 1 else 1)
+    parallel, folds = (int(n) for n in rng.integers(1, 4, 2))
+    stride = tuple(int(n) for n in rng.integers(1, 5, 2))
+    shape = (*map(int, sizes), parallel * folds)
+    return Window("w", shape, IntType.parse("INT4"), parallel, kernel, stride, dilation, bool(rng.integers(2)))
+
+
+@pytest.mark.sim
+@pytest.mark.parametrize("seed", range(10))
+def test_any_parameters(seed: int, exercise) -> None:
+    exercise(random_window(np.random.default_rng(seed), 9), frames=6)
+
+
 def naive(op: Window, image: np.ndarray) -> np.ndarray:
-    """One image (H, W, C), element by element as the README's formula says."""
-    (kh, kw), (sh, sw), (height, width, channels) = op.kernel, op.stride, op.shape
-    rows, columns = (height - kh) // sh + 1, (width - kw) // sw + 1
-    out = np.empty((rows, columns, kh * kw * channels), np.int64)
+    """One image (H, W, C), element by element as the README's formulas say."""
+    (kh, kw), (sh, sw), (dh, dw), channels = op.kernel, op.stride, op.dilation, op.shape[2]
+    out = np.empty(op.output.shape, np.int64)
+    rows, columns = out.shape[0], out.shape[1] // (op.folds if op.depthwise else 1)
     for y, x, i, j, c in itertools.product(*map(range, (rows, columns, kh, kw, channels))):
-        out[y, x, (i * kw + j) * channels + c] = image[y * sh + i, x * sw + j, c]
+        value = image[y * sh + i * dh, x * sw + j * dw, c]
+        if op.depthwise:
+            out[y, x * op.folds + c // op.parallel, (i * kw + j) * op.parallel + c % op.parallel] = value
+        else:
+            out[y, x, (i * kw + j) * channels + c] = value
     return out
 
 
@@ -48,13 +77,20 @@ def test_golden_is_the_formula(op: Window) -> None:
 def test_cycles_are_those_of_the_busier_side() -> None:
     assert CASES["lenet"].cycles_per_frame == 5 * 4 * 5 * 5 * 3
     assert CASES["stride_beyond_kernel"].cycles_per_frame == 11 * 9
+    assert CASES["dilated"].cycles_per_frame == 5 * 7 * 3 * 2 * 2
+
+
+def test_a_signal_needs_no_row_of_memory() -> None:
+    op = CASES["signal"]
+    assert (op.module().parameters["H"], op.module().parameters["W"]) == (40, 1)
+    assert op.rows == 2 * 13 + 1
 
 
 def interval(op: Window, cycles_in: int, cycles_out: int, frames: int = 8) -> float:
     """Cycles per frame of the ring alone, row by row: a beat in takes `cycles_in`, a beat out `cycles_out`."""
-    (kh, _), sh, (height, width, _) = op.kernel, op.stride[0], op.shape
-    count = op.output.shape[0]
-    row_in, row_out = width * cycles_in, op.output.beats // count * cycles_out
+    (height, _, sh, _), (width, *_) = op.scan
+    kh, count = op.scan[0].span, op.scan[0].count
+    row_in, row_out = width * op.folds * cycles_in, op.output.beats // count * cycles_out
     used, advance = (count - 1) * sh + kh, min(sh, kh)
     written: list[int] = []  # when each stored row was whole
     released: list[int] = []  # when its slot was free again
@@ -83,10 +119,7 @@ def interval(op: Window, cycles_in: int, cycles_out: int, frames: int = 8) -> fl
 def test_ring_is_large_enough_for_any_rates() -> None:
     rng = np.random.default_rng(4)
     for _ in range(3000):
-        height, width = rng.integers(1, 15, 2)
-        kernel = int(rng.integers(1, height + 1)), int(rng.integers(1, width + 1))
-        stride = int(rng.integers(1, 7)), int(rng.integers(1, 6))
-        op = Window("w", (height, width, 1), IntType.parse("UINT1"), 1, kernel, stride)
+        op = random_window(rng, 15)
         cycles_in, cycles_out = (int(n) for n in rng.choice([1, 1, 2, 3, 7], 2))
         bound = max(op.input.beats * cycles_in, op.output.beats * cycles_out)
         assert interval(op, cycles_in, cycles_out) == bound, op
@@ -101,7 +134,12 @@ def test_record(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        ({"kernel": (4, 2)}, r"w: expected a kernel \(kh, kw\) within the image \(3, 5\), got \(4, 2\)"),
+        (
+            {"kernel": (4, 2)},
+            r"w: expected a kernel \(kh, kw\) within the image \(3, 5\), got \(4, 2\) with dilation \(1, 1\)",
+        ),
+        ({"dilation": (3, 1)}, r"expected a kernel .* got \(2, 2\) with dilation \(3, 1\)"),
+        ({"dilation": (0, 1)}, r"w: expected a dilation \(dh, dw\) of at least 1, got \(0, 1\)"),
         ({"kernel": (0, 1)}, r"expected a kernel \(kh, kw\) within the image"),
         ({"stride": (1, 0)}, r"w: expected a stride \(sh, sw\) of at least 1, got \(1, 0\)"),
         ({"shape": (6,)}, r"w: expected an image shape \(H, W, C\), got \(6,\)"),
