@@ -211,6 +211,8 @@ def _options(
     pass
 
 
-from flows.foreign import commands as _foreign  # noqa: E402 - it adds its commands to `app`
+from flows.doctor import commands as _doctor  # noqa: E402 - these add their commands to `app`
+from flows.foreign import commands as _foreign  # noqa: E402
 
 _foreign.register(app, _one_line, _go)
+_doctor.register(app, _one_line)
