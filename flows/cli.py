@@ -172,6 +172,56 @@ def fetch(
 
 
 @app.command()
+def audit(
+    run: Annotated[Path, typer.Argument(help="A run directory whose attack stage has finished.")],
+    network: Annotated[
+        list[str] | None, typer.Option(help="defended, quantized or float; may be repeated [default: defended].")
+    ] = None,
+    images: Annotated[int | None, typer.Option(help="Test images [default: as many as the run attacked].")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print audit.json instead of tables.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Judge a run's robustness figures: sound (status 0), suspicious (2) or masked (3); writes RUN/audit.json."""
+    from flows.audit.record import worst
+    from flows.audit.run import audit_run
+    from flows.audit.table import audit_tables
+
+    names = tuple(network or ("defended",))
+    with _one_line(debug):
+        with Console(stderr=True).status("reading the run") as status:
+            record = audit_run(run, names, images, lambda done, text: status.update(f"{done:4.0%}  {text}"))
+        if as_json:
+            typer.echo(json.dumps(record, indent=1))
+        else:
+            console = Console() if Console().is_terminal else Console(width=LOG_WIDTH)
+            console.print(audit_tables(record, names))
+            typer.echo(f"written: {run / 'audit.json'}")
+    raise typer.Exit(worst(record, names).exit_status)
+
+
+@app.command()
+def certify(
+    run: Annotated[Path, typer.Argument(help="A run directory whose compile stage has finished.")],
+    epsilon: Annotated[float | None, typer.Option(help="Pixel units [default: the run's attack.epsilon].")] = None,
+    images: Annotated[int | None, typer.Option(help="Test images [default: all].")] = None,
+    split: Annotated[int, typer.Option(metavar="NODES", min=0, help="Split undecided boxes so often.")] = 0,
+    debug: Debug = False,
+) -> None:
+    """Prove for how many test images no change within epsilon alters the class; writes RUN/certify.json."""
+    from flows.certify.run import certify_run
+
+    with _one_line(debug):
+        with Console(stderr=True).status("reading the run") as status:
+            record = certify_run(run, epsilon, images, split, lambda done, text: status.update(f"{done:4.0%}  {text}"))
+        proved, clean = record["certified"], record["clean"]
+        typer.echo(
+            f"epsilon {record['epsilon']:.4g} ({record['budget']} codes), {proved['images']} images: clean "
+            f"{clean['accuracy']:.2%}, proved {proved['accuracy']:.2%} ({proved['low']:.2%} to {proved['high']:.2%})"
+        )
+        typer.echo(f"written: {run / 'certify.json'}")
+
+
+@app.command()
 def presets() -> None:
     """List the presets."""
     for name in preset_names():
@@ -194,6 +244,45 @@ def publish(
     with _one_line(debug):
         typer.echo(keep(run, results))
         write_table(readme, results)
+
+
+@app.command()
+def campaign(
+    spec: Annotated[Path, typer.Argument(metavar="SPEC.toml", help="What to attack, and how (docs/campaigns.md).")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where results are kept.")],
+    workers: Annotated[int, typer.Option("--workers", metavar="N", min=1, help="Processes, or Ray actors.")] = 1,
+    ray: Annotated[
+        str | None, typer.Option("--ray", metavar="ADDRESS", help="A Ray cluster: HOST:PORT, auto or local.")
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Attack targets with many attacks and budgets; the same command goes on where it was stopped."""
+    from flows.campaign.command import run_command
+
+    with _one_line(debug):
+        run_command(spec, out, workers, ray, Console(stderr=True), Console(width=LOG_WIDTH))
+
+
+@app.command()
+def serve(
+    run: Annotated[Path, typer.Argument(help="A finished run directory.")],
+    target: Annotated[str, typer.Option("--target", metavar="NAME", help="rtl or onnxruntime.")] = "rtl",
+    host: Annotated[str, typer.Option("--host", help="Other addresses than loopback need a token.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: any free one, printed.")] = 0,
+    token_file: Annotated[Path | None, typer.Option("--token-file", metavar="FILE", help="One line.")] = None,
+    connections: Annotated[int, typer.Option("--connections", metavar="N", min=1, help="At most.")] = 64,
+    idle: Annotated[float, typer.Option("--idle", metavar="SECONDS", help="Before a client is dropped.")] = 600.0,
+    debug: Debug = False,
+) -> None:
+    """Answer for a run's circuit over the network (docs/remote.md)."""
+    from flows.remote.client import read_token
+    from flows.remote.serve import serve as answer
+    from flows.remote.server import Limits
+
+    with _one_line(debug):
+        token = read_token(token_file) if token_file else None
+        limits = Limits(connections=connections, idle=idle)
+        answer(run, target, host, port, token, limits, typer.echo)
 
 
 def _version(asked: bool) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import json
 import re
 import tomllib
@@ -16,9 +15,12 @@ from pathlib import Path
 
 from brevitas_models.config import DataConfig, DefenceConfig, ModelConfig, NetworkConfig, QuantConfig, TrainConfig
 from brevitas_models.errors import ModelError
-from flows.errors import FlowError
+from flows.attack.batch import LINF
+from flows.attack.registry import LABELS, SCORES, attack_names
+from flows.errors import FlowError, nearest
 
 PRESETS = Path(__file__).parent / "presets"
+T = typing.TypeVar("T")
 _WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text", list: "a list", dict: "a table"}
 
 
@@ -98,13 +100,25 @@ class BoardConfig:
 
 @dataclass(frozen=True, slots=True)
 class HilConfig:
-    """Attack through the circuit: `images` by Square with at most `queries` queries each."""
+    """Attacks through the circuit: each of `attacks` (names of `flows.attack.registry` that need no gradients) on
+    `images` images with at most `queries` queries each. `replay`: how many of each attack's adversarial images are
+    replayed on the circuit, 0 for all."""
 
     images: int
     queries: int
+    attacks: tuple[str, ...]
+    replay: int
 
     def __post_init__(self) -> None:
-        _at_least(1, hil__images=self.images, hil__queries=self.queries)
+        _at_least(1, hil__images=self.images)
+        _at_least(3, hil__queries=self.queries)
+        _at_least(0, hil__replay=self.replay)
+        known = [name for access in (SCORES, LABELS) for name in attack_names(access, LINF)]
+        for name in self.attacks:
+            if name not in known:
+                raise FlowError(f"hil.attacks: a circuit has no attack {name!r}{nearest(name, known)}")
+        if not self.attacks or len(set(self.attacks)) < len(self.attacks):
+            raise FlowError(f"hil.attacks: expected one or more different names, got {list(self.attacks)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,14 +157,23 @@ def load_preset(name: str) -> Config:
     """The complete preset `flows/presets/<name>.toml`. Raises FlowError for an unknown name."""
     names = preset_names()
     if name not in names:
-        raise FlowError(f"unknown preset {name!r}{_nearest(name, names)}; presets: {', '.join(names)}")
+        raise FlowError(f"unknown preset {name!r}{nearest(name, names)}; presets: {', '.join(names)}")
     return load_toml(PRESETS / f"{name}.toml")
 
 
 def load_toml(path: Path) -> Config:
     """Reads one complete configuration. Raises FlowError for a missing file, bad TOML or whatever `parse` refuses."""
+    return read_toml(path, Config)
+
+
+def read_toml(path: Path, cls: type[T]) -> T:
+    """Reads a file as the frozen dataclass `cls`; fields that have a default may be left out.
+
+    Raises FlowError for a missing file, bad TOML, an unknown, missing or wrongly typed key, or what `cls` refuses;
+    ModelError for a value that no network may have.
+    """
     try:
-        return parse(tomllib.loads(path.read_text(encoding="utf-8")))
+        return _table(cls, tomllib.loads(path.read_text(encoding="utf-8")), "")
     except OSError as error:
         raise FlowError(f"{path}: expected a configuration in TOML, got {error.strerror}") from error
     except (FlowError, ModelError) as error:
@@ -219,19 +242,24 @@ def _table(cls: type, record: object, prefix: str) -> object:
         raise FlowError(f"{prefix.rstrip('.')}: expected a section, got {_came(record)}")
     hints = typing.get_type_hints(cls)
     known = [item.name for item in dataclasses.fields(cls)]
+    required = [item.name for item in dataclasses.fields(cls) if not _has_default(item)]
     for key, value in record.items():
         if key not in known:
             what = "section" if isinstance(value, dict) else "key"
-            raise FlowError(f"{prefix}{key}: unknown {what}{_nearest(key, known, prefix)}")
-    missing = [name for name in known if name not in record]
+            raise FlowError(f"{prefix}{key}: unknown {what}{nearest(key, known, prefix)}")
+    missing = [name for name in required if name not in record]
     if missing:
         raise FlowError(f"{prefix}{missing[0]}: missing; a configuration is complete, start from a preset")
-    values = {name: _field(hints[name], record[name], f"{prefix}{name}") for name in known}
+    values = {name: _field(hints[name], record[name], f"{prefix}{name}") for name in known if name in record}
     try:
         return cls(**values)
     except ModelError as error:
         section = prefix.rstrip(".")
         raise error if str(error).startswith(section) else ModelError(f"{section}: {error}") from error
+
+
+def _has_default(item: dataclasses.Field) -> bool:
+    return item.default is not dataclasses.MISSING or item.default_factory is not dataclasses.MISSING
 
 
 def _field(hint: object, value: object, path: str) -> object:
@@ -243,7 +271,9 @@ def _field(hint: object, value: object, path: str) -> object:
     if typing.get_origin(hint) is tuple:
         if not isinstance(value, list):
             raise FlowError(f"{path}: expected {_WORDS[list]}, got {_came(value)}")
-        return tuple(_field(typing.get_args(hint)[0], item, path) for item in value)
+        inner = typing.get_args(hint)[0]
+        indexed = dataclasses.is_dataclass(inner)
+        return tuple(_field(inner, v, f"{path}[{i}]" if indexed else path) for i, v in enumerate(value))
     if isinstance(hint, type) and issubclass(hint, Enum):
         choices = [member.value for member in hint]
         if value not in choices:
@@ -254,11 +284,6 @@ def _field(hint: object, value: object, path: str) -> object:
     if type(value) is not hint:
         raise FlowError(f"{path}: expected {_WORDS[hint]}, got {_came(value)}")
     return value
-
-
-def _nearest(key: str, known: list[str], prefix: str = "") -> str:
-    near = difflib.get_close_matches(key, known, 1, 0.5)
-    return f"; did you mean {prefix}{near[0]}?" if near else f"; known here: {', '.join(known)}"
 
 
 def _came(value: object) -> str:

@@ -30,10 +30,12 @@ def rom(words: int, width: int, memory: str = "auto") -> Resources:
         return Resources()
     if memory == "block" or memory == "auto" and in_blocks(words, width):
         return Resources(ebr=blocks)
-    # A LUT4 holds 16 words of one bit, multiplexers between them cost a quarter more; so few words share functions.
+    if words <= 8:  # so few words share functions, and those of one address bit need no LUT
+        address = (words - 1).bit_length()
+        return Resources(lut4=min(width, (1 << words) // 2 - 1 - address), ff=min(width, (1 << words) - 2))
+    # A LUT4 holds 16 words of one bit; its tile multiplexes eight of them, more cost a quarter more.
     cells = ceil(words / 16)
-    per_bit = cells if cells <= 2 else ceil(cells * 5 / 4)
-    return Resources(lut4=width * per_bit if words > 8 else min(width, 1 << words - 1), ff=width)
+    return Resources(lut4=width * (cells if cells <= 8 else ceil(cells * 5 / 4)), ff=width)
 
 
 def ram(words: int, width: int) -> Resources:

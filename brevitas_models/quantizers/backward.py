@@ -11,7 +11,10 @@ from torch import Tensor, nn
 
 from brevitas_models.errors import ModelError
 
-MODES = ("clipped", "identity", "tanh", "staircase")
+#: Width of the sigmoids of a soft staircase, in mean gaps between thresholds. Too wide, and an attack does not see the
+#: steps; too narrow, and the slope is zero in between. 0.12 led PGD to most images on 2-bit networks.
+STAIRCASES = {"staircase": 0.25, "staircase-narrow": 0.12, "staircase-wide": 0.5}
+MODES = ("clipped", "identity", "tanh", *STAIRCASES)
 
 
 class SelectableBackward(nn.Module):
@@ -19,7 +22,8 @@ class SelectableBackward(nn.Module):
 
     `clipped` (default, and what training uses): gradient 1 inside the quantizer's range, 0 outside.
     `identity`: 1 everywhere (BPDA, Athalye et al. 2018). `tanh`: derivative of the saturating curve that the
-    quantizer approximates. `staircase`: derivative of a sum of sigmoids, one at each threshold.
+    quantizer approximates. `staircase`: derivative of a sum of sigmoids, one at each threshold; `staircase-narrow` and
+    `staircase-wide`: the same with narrower and wider ones.
     """
 
     backward_mode = "clipped"
@@ -61,7 +65,7 @@ def slope(x: Tensor, thresholds: Tensor, step: float, low: float, high: float, m
         centre, width = (first + last) / 2, (last - first) / (2 * math.atanh((n - 1) / n)) if n > 1 else 1.0
         return rise / (2 * width) * (1 - torch.tanh((x - centre) / width) ** 2)
     gaps = thresholds[1:] - thresholds[:-1]
-    temperature = 0.25 * (float(gaps.mean()) if len(gaps) else 1.0)
+    temperature = STAIRCASES[mode] * (float(gaps.mean()) if len(gaps) else 1.0)
     total = torch.zeros_like(x)
     for threshold in thresholds:
         sigmoid = torch.sigmoid((x - threshold) / temperature)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from brevitas_models.quantizers.backward import MODES, backward_pass
+from brevitas_models.quantizers.backward import MODES
 from flows.attack.batch import AdversarialBatch
-from flows.attack.common import BATCH, ball, check_data, finish, labels
-from flows.attack.white_box import check_choice, loss_and_gradient, require_gradients
+from flows.attack.losses import cross_entropy
+from flows.attack.search import Search
+from flows.attack.white_box import ask, check_choice
 
 
 class Fgsm:
     """x' = x + epsilon sign(d cross entropy / d x), a whole number of pixel codes.
 
-    `backward`: how quantizers pass gradients (`clipped`, `identity`, `tanh`, `staircase`). Deterministic: `seed` is
-    recorded only.
+    `backward`: how quantizers pass gradients (`MODES`). Deterministic: `seed` is recorded only.
     """
 
     name = "fgsm"
@@ -25,19 +25,11 @@ class Fgsm:
 
     def __call__(self, target: object, x: np.ndarray, y: np.ndarray, epsilon: float) -> AdversarialBatch:
         """`x`: uint8 (N, C, H, W); `y`: integers (N,); `epsilon`: pixel units. Raises FlowError for other data."""
-        target = require_gradients(self.name, target)
-        budget = check_data(self.name, x, y, epsilon)
-        low, high = ball(x, budget)
-        fooled = labels(target, x) != y
-        candidates, queries = x.copy(), np.ones(len(x), np.int64)
-        alive = np.flatnonzero(~fooled)
-        with backward_pass(target.module, self.backward):
-            for start in range(0, len(alive), BATCH):
-                part = alive[start : start + BATCH]
-                _, gradient = loss_and_gradient(target, x[part], y[part])
-                moved = x[part] + budget * np.sign(gradient).astype(np.int16)
-                candidates[part] = np.clip(moved, low[part], high[part])
-                queries[part] += 1
-        fooled[alive] = True  # candidates until `finish` asks the target
-        details = {"backward": self.backward}
-        return finish(self.name, target, x, y, candidates, fooled, queries, epsilon, self.seed, details)
+        search = Search(self.name, target, x, y, epsilon, seed=self.seed)
+        with search.gradients(self.backward):
+            for part in search.batches():
+                codes = search.codes(part)
+                gradient = ask(search.target, codes, search.classes(part), cross_entropy).gradient
+                moved = search.ball(part).project(codes + search.budget * gradient.sign())
+                search.record(part, moved, np.ones(len(part), bool), 1)  # `finish` asks the target which ones fool
+        return search.finish({"backward": self.backward})

@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from brevitas_models.quantizers.backward import MODES, backward_pass
+from brevitas_models.quantizers.backward import MODES
 from flows.attack.common import BATCH, check_data
-from flows.attack.white_box import LOSSES, check_choice, loss_and_gradient, require_gradients
+from flows.attack.losses import LOSSES
+from flows.attack.white_box import attacked, check_choice, loss_and_gradient, require_gradients
 
 
 class ZeroGradients(NamedTuple):
@@ -28,13 +29,12 @@ def zero_gradients(
     target = require_gradients("zero gradients", target)
     check_data("zero gradients", x, y, 0.0)
     check_choice("backward", backward, MODES)
-    check_choice("loss", loss, LOSSES)
+    check_choice("loss", loss, tuple(LOSSES))
     zeros = images = 0
-    with backward_pass(target.module, backward):
+    with attacked(target, backward):
         for start in range(0, len(x), BATCH):
             part = slice(start, start + BATCH)
-            _, gradient = loss_and_gradient(target, x[part], y[part], loss)
-            nothing = gradient == 0
+            nothing = loss_and_gradient(target, x[part], y[part], loss)[1] == 0
             zeros += int(np.count_nonzero(nothing))
             images += int(np.count_nonzero(nothing.all(axis=(1, 2, 3))))
     return ZeroGradients(zeros / x.size, images / len(x))

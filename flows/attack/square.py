@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from flows.attack.batch import AdversarialBatch
-from flows.attack.common import at_least, ball, check_data, finish
+from flows.attack.common import at_least, ball, check_data, finish, margin
 from flows.errors import FlowError
 from flows.targets.target import Target
 
@@ -46,16 +46,16 @@ class Square:
         budget = check_data(self.name, x, y, epsilon)
         rng = np.random.default_rng(self.seed)
         best, queries = x.copy(), np.zeros(len(x), np.int64)
-        margin, fooled = np.empty(len(x), np.int64), np.zeros(len(x), bool)
+        lowest, fooled = np.empty(len(x), np.int64), np.zeros(len(x), bool)
         low, high = ball(x, budget)
 
         def ask(index: np.ndarray, images: np.ndarray, first: bool) -> None:
             scores = target.predict(images)
             queries[index] += 1
             wrong = scores.argmax(axis=1) != y[index]
-            found = _margin(scores, y[index])
-            keep = wrong | first | (found < margin[index])
-            best[index[keep]], margin[index[keep]] = images[keep], found[keep]
+            found = margin(scores, y[index])
+            keep = wrong | first | (found < lowest[index])
+            best[index[keep]], lowest[index[keep]] = images[keep], found[keep]
             fooled[index] = wrong
 
         ask(np.arange(len(x)), x, True)
@@ -92,11 +92,3 @@ class Square:
         """Side of the square after this share of the budget (0..1), at least one pixel."""
         area = self.area / 2 ** sum(spent > limit for limit in HALVINGS)
         return min(max(round((area * height * width) ** 0.5), 1), height, width)
-
-
-def _margin(scores: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Right score minus the best wrong one, int64 (N,)."""
-    index = np.arange(len(y))
-    others = scores.copy()
-    others[index, y] = np.iinfo(np.int64).min
-    return scores[index, y] - others.max(axis=1)

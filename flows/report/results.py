@@ -6,6 +6,7 @@ import json
 import tomllib
 from pathlib import Path
 
+from flows.audit import record as audit_record
 from flows.errors import FlowError
 from flows.report.summary import summarize, write_whole
 
@@ -16,7 +17,8 @@ def publish(run: Path, results: Path) -> Path:
     """Writes `results/<name>.json` from a run directory that went to its end; returns the path.
 
     Keys: `name`, `config` (all of `config.toml` but local folders), `summary` (as `summary.json`), `versions` (of the
-    tools, from the manifest), `seconds` (per stage). Raises FlowError where a part of the run is missing.
+    tools, from the manifest), `seconds` (per stage), and `audit` where `holdfast audit` has judged this run.
+    Raises FlowError where a part of the run is missing.
     """
     summary = summarize(run)
     missing = [part for part in ("accuracy", "exactness", "circuit", "hil") if part not in summary]
@@ -32,6 +34,7 @@ def publish(run: Path, results: Path) -> Path:
         "name": config["name"],
         "config": config,
         "summary": summary,
+        **_audit_of(run),
         "versions": dict(sorted(versions.items())),
         "seconds": {name: stage["seconds"] for name, stage in stages.items()},
     }
@@ -48,13 +51,36 @@ def table(results: Path) -> str:
             f"{results}: expected results of at least one run, found none; holdfast publish RUN writes them"
         )
     lines = [["", *(f"`{run['name']}`" for run in runs)]]
-    lines += [[label, *(cell(run["summary"]) for run in runs)] for label, cell in ROWS]
+    seen = [run["summary"] | {"deeper": run.get("audit")} for run in runs]
+    lines += [[label, *map(cell, seen)] for label, cell in ROWS]
     text = [f"| {' | '.join(line)} |" for line in lines]
     return "\n".join([text[0], "|---" * len(lines[0]) + "|", *text[1:]])
 
 
 def _share(value: float) -> str:
     return f"{100 * value:.2f} %"
+
+
+def _known_share(value: float | None) -> str:
+    return "-" if value is None else _share(value)
+
+
+def _deeper(found: dict | None) -> str:
+    return f"{found['verdict']}, {_share(found['worst_case'])}, {found['images']:,}" if found else "-"
+
+
+def _audit_of(run: Path) -> dict[str, object]:
+    """What `holdfast audit` said about the defended network of this very run; nothing where it has not been asked."""
+    record = audit_record.read(run)
+    if record is None or "defended" not in record["networks"]:
+        return {}
+    network = record["networks"]["defended"]
+    figures = {
+        "verdict": network["audit"]["verdict"],
+        "worst_case": network["worst_case"]["accuracy"],
+        "own_gradient": network["audit"]["own_gradient"]["accuracy"],
+    }
+    return {"audit": figures | {key: record[key] for key in ("images", "seed", "effort")}}
 
 
 def _exact(summary: dict) -> str:
@@ -78,10 +104,14 @@ ROWS = (
     ("worst case, defended", lambda s: _share(s["accuracy"]["worst_case"])),
     ("worst case, quantized twin without defence", lambda s: _share(s["accuracy"]["quantized"]["worst_case"])),
     ("worst case, float twin without defence", lambda s: _share(s["accuracy"]["float"]["worst_case"])),
+    ("the same, along its own gradient alone", lambda s: _known_share(s["audit"].get("own_gradient"))),
     (
-        "audit: warnings, share of zero gradients",
-        lambda s: f"{s['audit']['warnings']}, {_share(s['audit']['zero_gradient_share'])}",
+        "audit: verdict, warnings, share of zero gradients",
+        lambda s: (
+            f"{s['audit'].get('verdict', '-')}, {s['audit']['warnings']}, {_share(s['audit']['zero_gradient_share'])}"
+        ),
     ),
+    ("`holdfast audit`: verdict, worst case, images", lambda s: _deeper(s["deeper"])),
     ("mismatches, all rungs; images of the rtl rung", _exact),
     ("cycles a frame (bound)", _pace),
     (

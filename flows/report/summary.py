@@ -14,7 +14,9 @@ def summarize(run_folder: Path) -> dict:
     """The headline numbers of a run directory; what has not run yet is left out.
 
     Keys: `accuracy` (`clean`, `pgd`, `worst_case` of the defended network, shares 0..1; the same three under `float`
-    and `quantized`; `epsilon`, pixel units), `audit` (`zero_gradient_share`, `warnings`), `exactness` (`images`,
+    and `quantized`; `epsilon`, pixel units), `audit` (`verdict`: sound, suspicious or masked;
+    `own_gradient`: accuracy along the own gradient alone; `zero_gradient_share`; `warnings`, `failures`: counts; of
+    the run's own checks), `exactness` (`images`,
     `adversarial`: of the circuit's rung; `golden_accuracy`: of all clean test images, in onnxruntime; `mismatches`:
     rung -> images that differ; `excused`: count), `circuit`
     (`cycles_per_frame`, `cycles_per_frame_bound`, `lut4`, `ff`, `ebr`, `dsp`, `fmax_mhz`, `clock_mhz`,
@@ -73,7 +75,14 @@ def _audit(run: RunFiles) -> dict:
     defended = seen.network("defended") if seen else None
     if defended is None or defended.audit is None:
         return {}
-    return _known(zero_gradient_share=defended.audit.zero_gradient_share, warnings=len(defended.audit.warnings))
+    audit = defended.audit
+    return _known(
+        verdict=audit.overall.value if audit.overall else None,
+        own_gradient=audit.own_gradient.share if audit.own_gradient else None,
+        zero_gradient_share=audit.zero_gradient_share,
+        warnings=len(audit.warnings),
+        failures=len(audit.failures),
+    )
 
 
 def _exactness(run: RunFiles) -> dict:

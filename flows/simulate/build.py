@@ -38,17 +38,18 @@ def design_key(files: Mapping[str, str]) -> str:
     return hashlib.sha256(json.dumps(sorted(files.items())).encode()).hexdigest()
 
 
-def build(dataflow: Dataflow, folder: Path) -> Path:
+def build(dataflow: Dataflow, folder: Path, driver: Path = DRIVER) -> Path:
     """Writes the circuit to `folder/rtl` and compiles it to `folder/library.so`; returns that path.
 
-    `folder` is made if missing. What is already there is kept when the sources, Verilator, the compiler and their
-    options are the same. Raises FlowError for a missing tool or where a tool refuses the circuit (its first message
-    is quoted), HardwareError where the dataflow cannot be stitched.
+    `folder` is made if missing; `driver`: the C++ around the circuit's class `Vtop`. What is already there is kept
+    when the sources, Verilator, the compiler and their options are the same. Raises FlowError for a missing tool or
+    where a tool refuses the circuit (its first message is quoted), HardwareError where the dataflow cannot be
+    stitched.
     """
     files = stitch(dataflow)
     tools = find_toolchain()
     design = design_key(files)
-    parts = [design, tools.versions, *tools.compiler, *VERILATOR, *COMPILE, DRIVER.read_text(), os.uname().machine]
+    parts = [design, tools.versions, *tools.compiler, *VERILATOR, *COMPILE, driver.read_text(), os.uname().machine]
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()
     library, stamp = folder / "library.so", folder / "library.json"
     if not _is_current(stamp, library, key):
@@ -56,7 +57,7 @@ def build(dataflow: Dataflow, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         _write_rtl(files, folder / "rtl")
         with tempfile.TemporaryDirectory(prefix=".build-", dir=folder) as work:
-            built = _compile(tools, folder / "rtl", sorted(files), dataflow, design, Path(work))
+            built = _compile(tools, folder / "rtl", sorted(files), dataflow, design, Path(work), driver)
             os.replace(built, library)
             note = Path(work) / "stamp"
             note.write_text(json.dumps({"key": key, "library": _sha256(library)}) + "\n")
@@ -90,7 +91,9 @@ def _write_rtl(files: Mapping[str, str], folder: Path) -> None:
             path.write_text(text)
 
 
-def _compile(tools: Toolchain, rtl: Path, names: list[str], dataflow: Dataflow, design: str, work: Path) -> Path:
+def _compile(
+    tools: Toolchain, rtl: Path, names: list[str], dataflow: Dataflow, design: str, work: Path, driver: Path
+) -> Path:
     rtl, work, top = rtl.resolve(), work.resolve(), top_module(dataflow)
     visible = work / "visible.vlt"
     visible.write_text(_visible(dataflow))
@@ -105,7 +108,7 @@ def _compile(tools: Toolchain, rtl: Path, names: list[str], dataflow: Dataflow, 
         *tools.include_flags,
         f'-DHOLDFAST_DESIGN="{design}"',
     ]
-    units = _units(work)
+    units = _units(work, driver)
 
     def compile_unit(unit: Path) -> Path:
         target = unit.with_suffix(".o")
@@ -137,12 +140,12 @@ def _streams(dataflow: Dataflow, root: str) -> str:
     return "".join(f"STREAM({members[v]}, {members[r]})\n" for v, r in stream_signals(dataflow).values())
 
 
-def _units(work: Path) -> list[Path]:
+def _units(work: Path, driver: Path) -> list[Path]:
     """Groups the driver and Verilator's many small files into few units, because each reads the same long headers."""
     units: list[Path] = []
     group: list[str] = []
     size = 0
-    for source in [DRIVER, *sorted(work.glob("Vtop*.cpp"))]:
+    for source in [driver.resolve(), *sorted(work.glob("Vtop*.cpp"))]:
         if size > UNIT_BYTES:
             units.append(_unit(work, len(units), group))
             group, size = [], 0

@@ -1,4 +1,4 @@
-"""hil: the attack through the circuit itself, and the twin's adversarial images replayed on it."""
+"""hil: attacks through the circuit itself, and everything that was found anywhere replayed on it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from flows.stages.files import read_arrays, write_json
 
 
 def run(context: Context) -> None:
+    from flows.attack.finds import ARRAYS
     from flows.attack.hardware import attack_circuit
     from flows.targets.onnx_target import OnnxTarget
     from flows.targets.rtl_target import RtlTarget
@@ -18,7 +19,7 @@ def run(context: Context) -> None:
     dataflow = Dataflow.load(context.inputs["compile"])
     circuit = RtlTarget(dataflow, context.input("circuit", "library.so"))
     x, y = read_arrays(context.input("data", "test.npz"), "x", "y")
-    names = ("images", "labels", "originals")
+    names = ("images", "labels", "originals", *ARRAYS)
     adversarial = read_arrays(context.input("attack", "adversarial.npz"), *names)
     record, arrays = attack_circuit(
         circuit,
@@ -27,8 +28,7 @@ def run(context: Context) -> None:
         x,
         y,
         epsilon=config.attack.epsilon,
-        images=config.hil.images,
-        queries=config.hil.queries,
+        config=config.hil,
         seed=config.seed,
         progress=context.progress,
     )

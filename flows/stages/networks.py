@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 from brevitas_models.config import Activation, DefenceConfig, ModelConfig
 from flows.config import Config
@@ -26,9 +27,13 @@ def recipes(config: Config) -> dict[str, ModelConfig]:
 
 def load_deployed(context: Context, name: str):
     """A trained network, batch norms made affine. Raises ModelError where it is not the configured one."""
+    return deployed(context.config, context.input("train", f"{name}.safetensors"), name)
+
+
+def deployed(config: Config, path: Path, name: str):
+    """The same from any file: the network `name` of this configuration, trained weights in `path`."""
     from brevitas_models.checkpoint import load_network
     from brevitas_models.deploy import deploy
 
-    recipe = recipes(context.config)[name]
-    path = context.input("train", f"{name}.safetensors")
+    recipe = recipes(config)[name]
     return deploy(load_network(path, expect=(recipe.network, recipe.quant)))

@@ -90,7 +90,8 @@ class _Build:
             (self.rtl / yosys.LOG).replace(self.folder / yosys.LOG)
             (self.rtl / "yosys.console").unlink()
 
-        commands = yosys.script(sources, top.TOP, top_module(self.dataflow), NETLIST)
+        multipliers = self.dataflow.resources().dsp > 0
+        commands = yosys.script(sources, top.TOP, top_module(self.dataflow), NETLIST, multipliers=multipliers)
         inputs = {path.name: sha256(path) for path in sorted(self.rtl.iterdir())}
         inputs |= {"commands": commands, "version": self.versions["yosys"]}
         return step(self.folder, "synthesis", inputs, (NETLIST,), make)

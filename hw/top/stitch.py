@@ -32,10 +32,11 @@ def stream_signals(dataflow: Dataflow) -> dict[str, tuple[str, str]]:
 def stitch(dataflow: Dataflow) -> dict[str, str]:
     """The circuit as {file name: text}, all in one folder.
 
-    Holds every `.sv` that lies beside the descriptors of the operators used, one `<op>_<parameter>.hex` per memory,
-    and `<dataflow.name>_stream.sv` with the ports `clk`, `rst`, `in_data/in_valid/in_ready`,
-    `out_data/out_valid/out_ready`. Memory paths are relative to that folder. Raises HardwareError where an operator
-    lacks its source, a parameter does not fit in 64 bits, or two files would share a name.
+    Holds every `.sv` that lies beside the descriptors of the operators used and in the rooms they build on, one
+    `<op>_<parameter>.hex` per memory, and `<dataflow.name>_stream.sv` with the ports `clk`, `rst`,
+    `in_data/in_valid/in_ready`, `out_data/out_valid/out_ready`. Memory paths are relative to that folder. Raises
+    HardwareError where an operator lacks its source, a parameter does not fit in 64 bits, or two files would share a
+    name.
     """
     files: dict[str, str] = {}
     instances = []

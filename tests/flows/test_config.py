@@ -23,13 +23,14 @@ def test_presets_are_complete_and_named_as_their_file(name: str) -> None:
 
 
 def test_the_presets_are_there() -> None:
-    assert preset_names() == ["digits", "mnist-lenet5", "mnist-mlp"]
+    assert preset_names() == ["digits", "mnist-certified", "mnist-lenet5", "mnist-mlp"]
 
 
 def test_an_unknown_preset_names_the_nearest() -> None:
     with pytest.raises(FlowError) as caught:
         load_preset("digit")
-    assert str(caught.value) == "unknown preset 'digit'; did you mean digits?; presets: digits, mnist-lenet5, mnist-mlp"
+    presets = "digits, mnist-certified, mnist-lenet5, mnist-mlp"
+    assert str(caught.value) == f"unknown preset 'digit'; did you mean digits?; presets: {presets}"
 
 
 @given(
@@ -82,6 +83,12 @@ def test_overrides_are_checked_together() -> None:
         ("attack.sweep=[0.1, nan]", "attack.sweep: expected pixel units from 0 to 1, got nan"),
         ("compile.clock_mhz=0", "compile.clock_mhz: expected 0.001 or more, got 0.0"),
         ("verify.rtl=-1", "verify.rtl: expected 0 or more, got -1"),
+        ("hil.attacks=['sqare']", "hil.attacks: a circuit has no attack 'sqare'; did you mean square?"),
+        (
+            "hil.attacks=['square', 'square']",
+            "hil.attacks: expected one or more different names, got ['square', 'square']",
+        ),
+        ("hil.queries=2", "hil.queries: expected 3 or more, got 2"),
         ("name=../up", "name: expected letters, digits, '.', '_' and '-' (it names a folder), got '../up'"),
     ],
 )

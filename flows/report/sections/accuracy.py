@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from flows.attack.batch import grid_epsilon
+from flows.audit.meaning import MEANING
+from flows.audit.verdict import About, Overall, Verdict, overall
 from flows.report.record import Record
 from flows.report.run_files import RunFiles
 
@@ -47,22 +50,43 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Check:
+    """`about`: None in records of before checks said so; `advice`: what to do, "" where it passed."""
+
     name: str
-    passed: bool
+    verdict: Verdict
+    about: About | None
     value: str
     why: str
+    advice: str
+
+    @property
+    def passed(self) -> bool:
+        return self.verdict is Verdict.PASS
 
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """`zero_gradient_share`: share of exactly-zero input gradients, 0..1."""
+    """`overall`: by the rules of `flows.audit.verdict` from the checks that were recorded, None where there are none;
+    `own_gradient`: under attacks along the network's own gradient; `zero_gradient_share`: share of exactly-zero input
+    gradients, 0..1."""
 
+    overall: Overall | None
+    own_gradient: Measure | None
     zero_gradient_share: float | None
     checks: tuple[Check, ...]
 
     @property
     def warnings(self) -> tuple[Check, ...]:
-        return tuple(check for check in self.checks if not check.passed)
+        return tuple(check for check in self.checks if check.verdict is Verdict.WARN)
+
+    @property
+    def failures(self) -> tuple[Check, ...]:
+        return tuple(check for check in self.checks if check.verdict is Verdict.FAIL)
+
+    @property
+    def meaning(self) -> str:
+        """The verdict in plain words."""
+        return MEANING[self.overall] if self.overall else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,11 +188,21 @@ def _curve(record: Record) -> tuple[Point, ...]:
 
 def _audit(record: Record) -> Audit:
     share = record.share("zero_gradient_share") if record.has("zero_gradient_share") else None
-    return Audit(share, tuple(_check(check) for check in record.children("checks")) if record.has("checks") else ())
+    own = _measure(record.child("own_gradient")) if record.has("own_gradient") else None
+    checks = tuple(_check(check) for check in record.children("checks")) if record.has("checks") else ()
+    verdict = overall((check.verdict, check.about) for check in checks) if checks else None
+    return Audit(verdict, own, share, checks)
 
 
 def _check(record: Record) -> Check:
-    verdict = record.text("verdict")
-    if verdict not in ("pass", "warn"):
-        raise record.wrong("verdict", "'pass' or 'warn'", verdict)
-    return Check(record.text("name"), verdict == "pass", record.scalar("value"), record.text("why"))
+    about = About(_one_of(record, "about", About)) if record.has("about") else None
+    advice = record.text("do") if record.has("do") else ""
+    verdict = Verdict(_one_of(record, "verdict", Verdict))
+    return Check(record.text("name"), verdict, about, record.scalar("value"), record.text("why"), advice)
+
+
+def _one_of(record: Record, key: str, kind: type[StrEnum]) -> str:
+    value, known = record.text(key), [member.value for member in kind]
+    if value not in known:
+        raise record.wrong(key, " or ".join(map(repr, known)), value)
+    return value

@@ -59,22 +59,22 @@ def _robust(accuracy: Accuracy | None) -> tuple[list[Card], str] | None:
         budget = f"every pixel may change by {accuracy.codes}/255"
         share = percent(network.worst_case.share)
         attacks = count(len(network.attacks), "attack", "attacks")
-        cards.append(Card("Attacked, the network", share, f"worst of {attacks}"))
+        judged = f", {network.audit.overall}" if network.audit and network.audit.overall else ""
+        cards.append(Card("Attacked, the network", share, f"worst of {attacks}{judged}"))
         words.append(f"When {budget} (ε = {plain(accuracy.epsilon)}), {share} are still right under the worst of")
         words.append(f"{attacks} on each image.")
         words += _twins(accuracy)
     twin = accuracy.network("quantized")
     if twin and twin.worst_case:
-        cards.append(Card("Attacked, without defence", percent(twin.worst_case.share), twin.title))
-    if network.audit:
-        warned = len(network.audit.warnings)
-        total = count(len(network.audit.checks), "check", "checks")
-        words.append(
-            f"The audit for hidden gradients raised {count(warned, 'warning', 'warnings')} in {total}: "
-            "read section 2 before quoting this figure."
-            if warned
-            else f"The audit for hidden gradients passed all of its {total}."
-        )
+        judged = f", {twin.audit.overall}" if twin.audit and twin.audit.overall else ""
+        cards.append(Card("Attacked, without defence", percent(twin.worst_case.share), f"{twin.title}{judged}"))
+    if network.audit and network.audit.overall:
+        audit = network.audit
+        warned, failed = len(audit.warnings), len(audit.failures)
+        found = f"{count(warned, 'warning', 'warnings')} and {count(failed, 'failure', 'failures')}"
+        total = count(len(audit.checks), "check", "checks")
+        words.append(f"The audit for hidden gradients calls this figure {audit.overall} ({found} in {total}).")
+        words.append(audit.meaning)
     return cards, " ".join(words)
 
 

@@ -81,7 +81,8 @@ class Argmax(PlainRecord):
 
     def resources(self) -> Resources:
         score, out, index = self.dtype.bits, self.output.dtype.bits, (self.classes - 1).bit_length()
-        return Resources(lut4=2 * score + out + 3 * index + 4, ff=score + out + 2 * index + 2)
+        spare = out + 1 if self.emit_scores else 0
+        return Resources(lut4=2 * score + out + 3 * index + 4, ff=score + out + 2 * index + 2 + spare)
 
 
 OP = Argmax

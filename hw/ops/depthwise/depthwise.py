@@ -173,8 +173,7 @@ class Depthwise:
             for dtype, weights in ((self.input_type, False), (self.weight_type, True))
         )
         planes, full, y_bits = min(x, w), max(x, w), self._output_type.bits
-        product = min(acc.bits, x + w)
-        joins = (planes - 1) * product
+        joins = (planes - 1) * min(acc.bits, full + 2)
         lut4 = joins + 2 * acc.bits + (y_bits if bias.any() else 0)
         ff = x + planes * full + joins + acc.bits + y_bits
         words = self.folds * self.taps

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from hw.ecp5_memory import LUT4_PER_CELL
 from hw.errors import HardwareError
 from hw.inttype import IntType
 from hw.onnx_builder import OnnxBuilder
@@ -66,12 +67,16 @@ class Fifo(PlainRecord):
         return Module("fifo", {"WIDTH": self.input.width, "DEPTH": self.depth})
 
     def resources(self) -> Resources:
-        """The slots count as distributed memory: 16 words x 4 bits take 6 LUT4 of an ECP5."""
-        width, pointer = self.input.width, max(1, (self.depth - 2).bit_length())
-        if self.depth == 2:
-            return Resources(lut4=width + 6, ff=2 * width + 2)
-        blocks = ceil((self.depth - 1) / 16) * ceil(width / 4)
-        return Resources(lut4=6 * blocks + width + 6 * pointer, ff=width + 3 * pointer + 2)
+        """Distributed memory, 6 LUT4 for 16 words of 4 bits, its multiplexers and write enables; three counters.
+
+        Fitted to `python -m benchmarks.resources`.
+        """
+        width, slots = self.input.width, self.depth - 1
+        if slots == 1:
+            return Resources(lut4=width + 12, ff=2 * width + 4)
+        pointer, count, deep = (slots - 1).bit_length(), slots.bit_length(), ceil(slots / 16)
+        memory = LUT4_PER_CELL * deep * ceil(width / 4) + (width + 3) * (deep - 1)
+        return Resources(lut4=memory + width + 12 * count + 5, ff=width + 2 * pointer + 2 * count + 3)
 
 
 OP = Fifo

@@ -27,7 +27,8 @@ module fifo #(
   localparam int POINTER_BITS = SLOTS > 1 ? $clog2(SLOTS) : 1;
   localparam int COUNT_BITS = $clog2(SLOTS + 1);
 
-  logic [WIDTH-1:0] slots_q[SLOTS];
+  // Few and narrow slots too are smaller as distributed memory than as registers with a multiplexer; one slot is not.
+  (* ram_style = SLOTS > 1 ? "distributed" : "registers" *) logic [WIDTH-1:0] slots_q[SLOTS];
   logic [POINTER_BITS-1:0] write_q, read_q;
   logic [COUNT_BITS-1:0] count_q;
   // count_q == 0 and count_q == SLOTS, kept as registers because all data bits hang on them.

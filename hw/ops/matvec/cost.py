@@ -12,7 +12,7 @@ from hw.op import Resources
 @dataclass(frozen=True, slots=True)
 class Shape:
     """The circuit's parameters, as `matvec.sv` names them. `memory`: "auto", "distributed" or "block"; `biased`: it
-    has biases other than 0."""
+    has biases other than 0; `multiply`: with multipliers."""
 
     beats: int
     folds: int
@@ -29,6 +29,7 @@ class Shape:
     y_bits: int
     memory: str
     biased: bool
+    multiply: bool
 
     @property
     def planes(self) -> int:
@@ -72,16 +73,40 @@ def estimate(shape: Shape) -> Resources:
     planes = 1 if expanded else shape.planes  # of two planes, all rows share one
     plane_bits = min(shape.acc_bits, shape.full_bits + (shape.simd - 1).bit_length())
     joins = (shape.planes - 1) * min(shape.acc_bits, plane_bits + shape.planes)
+    if shape.multiply:
+        return _multipliers(shape) + _memories(shape) + _control(shape)
     row_ff = planes * (terms + tree) + joins + shape.acc_bits + shape.y_bits
-    row_lut4 = row_ff + shape.acc_bits - (0 if shape.xnor else planes * terms)
+    row_lut4 = planes * tree + joins + 2 * shape.acc_bits
+    row_lut4 += shape.y_bits if shape.biased else 0
+    row_lut4 += terms if shape.xnor else 0
     total = Resources(lut4=shape.pe * row_lut4, ff=shape.pe * row_ff)
     if expanded:
         total += Resources(lut4=tree, ff=terms + tree)
+    return total + _memories(shape) + _control(shape)
 
-    words = shape.beats * shape.folds
-    total += rom(words, shape.pe * shape.simd * shape.w_bits, shape.memory)
+
+def _multipliers(shape: Shape) -> Resources:
+    product = min(shape.acc_bits, shape.x_bits + shape.w_bits)
+    tree = adder_tree(shape.simd, product, shape.acc_bits)
+    lut4 = tree + 2 * shape.acc_bits + (shape.y_bits if shape.biased else 0)
+    ff = shape.simd * product + tree + shape.acc_bits + shape.y_bits
+    return Resources(lut4=shape.pe * lut4, ff=shape.pe * ff, dsp=shape.pe * shape.simd)
+
+
+def _memories(shape: Shape) -> Resources:
+    """Weights, biases, ring, and the second register behind block RAM."""
+    words, width, beat = shape.beats * shape.folds, shape.pe * shape.simd * shape.w_bits, shape.simd * shape.x_bits
+    total = rom(words, width, shape.memory)
     total += rom(shape.folds, shape.pe * shape.y_bits) if shape.biased else Resources()
-    beat = shape.simd * shape.x_bits
     total += ram(2 * shape.beats, beat) if shape.folds > 1 else Resources(ff=beat)
-    address = max(1, (words - 1).bit_length())
-    return total + Resources(lut4=20 + 6 * address, ff=20 + 4 * address)
+    if shape.weights_in_blocks or shape.ring_in_blocks:
+        total += Resources(ff=width + beat)
+    return total
+
+
+def _control(shape: Shape) -> Resources:
+    """Counters, the ring's four of them, and an inverter for each activation bit that clears a term."""
+    address = max(1, (shape.beats * shape.folds - 1).bit_length())
+    ring = (2 * shape.beats - 1).bit_length() if shape.folds > 1 else 0
+    inverters = 0 if shape.serial_weights or shape.xnor or shape.multiply else shape.simd * shape.planes
+    return Resources(lut4=12 + 3 * address + 13 * ring + inverters, ff=20 + 4 * address)

@@ -15,6 +15,9 @@ from hw.ops.matvec.cost import Shape, estimate
 from hw.stream import Stream
 
 MEMORIES = ("auto", "distributed", "block")
+PRODUCTS = ("auto", "lut", "dsp")
+#: Both operands of so many bits: one multiplier takes the place of a hundred LUT4.
+AUTO_MULTIPLIER_BITS = 6
 MAX_OPERAND_BITS = 8
 
 
@@ -26,7 +29,9 @@ class MatVec:
     `weights`: integers (M, K) of `weight_type`; `input_type`: of x; both 1 to 8 bits, unsigned, signed or bipolar.
     `pe`: rows per cycle, divides M, elements per output beat; `simd`: columns per cycle, divides K, elements per
     input beat. `bias`: integers (M,), None for zeros. `shift`: 0 to 31. `memory`: of the weights, "auto",
-    "distributed" (logic) or "block". The output type is the narrowest that holds every reachable y. Raises
+    "distributed" (logic) or "block". `products`: "lut", bit by bit in logic, "dsp", a multiplier of the device for each
+    of pe * simd products (operands of at least 2 bits, not bipolar), or "auto": multipliers where both operands have at
+    least 6 bits. The output type is the narrowest that holds every reachable y. Raises
     HardwareError for anything else.
     """
 
@@ -40,6 +45,7 @@ class MatVec:
     bias: np.ndarray | None = None
     shift: int = 0
     memory: str = "auto"
+    products: str = "auto"
 
     kind = "matvec"
 
@@ -66,6 +72,13 @@ class MatVec:
             raise HardwareError(f"{self.name}: expected a shift from 0 to 31, got {self.shift}")
         if self.memory not in MEMORIES:
             raise HardwareError(f"{self.name}: expected memory to be one of {MEMORIES}, got {self.memory!r}")
+        if self.products not in PRODUCTS:
+            raise HardwareError(f"{self.name}: expected products to be one of {PRODUCTS}, got {self.products!r}")
+        if self.products == "dsp" and min(self.weight_type.bits, self.input_type.bits) < 2:
+            raise HardwareError(
+                f"{self.name}: expected operands of at least 2 bits for multipliers, got {self.weight_type.name} and "
+                f"{self.input_type.name}; use products 'lut'"
+            )
         for field, array in (("weights", weights), ("bias", bias.astype(np.int64))):
             array.setflags(write=False)
             object.__setattr__(self, field, array)
@@ -113,6 +126,12 @@ class MatVec:
         """The whole vector."""
         return (np.arange(self.output.beats) // self.folds + 1) * self.beats
 
+    @property
+    def multiplies(self) -> bool:
+        """Whether the circuit uses the device's multipliers."""
+        narrow = min(self.weight_type.bits, self.input_type.bits)
+        return self.products == "dsp" or self.products == "auto" and narrow >= AUTO_MULTIPLIER_BITS
+
     def golden(self, values: np.ndarray) -> np.ndarray:
         """int64 (N, *shape, K) -> int64 (N, *shape, M)."""
         return ((values @ self.weights.T) << self.shift) + self.bias
@@ -133,7 +152,7 @@ class MatVec:
         parameters |= {"X_BITS": shape.x_bits, "X_SIGNED": int(self.input_type.signed)}
         parameters |= {"W_BITS": shape.w_bits, "W_SIGNED": int(self.weight_type.signed)}
         parameters |= {"W_BIPOLAR": int(self.weight_type.bipolar), "XNOR": int(shape.xnor)}
-        parameters |= {"SERIAL_W": int(shape.serial_weights)}
+        parameters |= {"SERIAL_W": int(shape.serial_weights), "MULTIPLY": int(shape.multiply)}
         parameters |= {"W_BLOCK": int(shape.weights_in_blocks), "X_BLOCK": int(shape.ring_in_blocks)}
         parameters |= {"ACC_BITS": shape.acc_bits, "ACC_SIGNED": int(shape.acc_signed)}
         parameters |= {"SHIFT": shape.shift, "Y_BITS": shape.y_bits}
@@ -167,7 +186,7 @@ class MatVec:
         serial_weights = not x.bipolar and (w.bipolar or w.bits < x.bits)
         shape = Shape(
             self.beats, self.folds, self.pe, self.simd, x.bits, w.bits, w.bipolar, xnor, serial_weights,
-            acc_bits, acc.signed, shift, y_bits, self.memory, bool(bias.any()),
+            acc_bits, acc.signed, shift, y_bits, self.memory, bool(bias.any()), self.multiplies,
         )  # fmt: skip
         return shape, bias
 
@@ -178,7 +197,10 @@ class MatVec:
     def to_record(self) -> tuple[dict[str, object], dict[str, np.ndarray]]:
         parameters = {"shape": list(self.shape), "pe": self.pe, "simd": self.simd, "shift": self.shift}
         parameters |= {"weight_type": self.weight_type.name, "input_type": self.input_type.name}
-        return parameters | {"memory": self.memory}, {"weights": self.weights, "bias": self.bias}
+        return parameters | {"memory": self.memory, "products": self.products}, {
+            "weights": self.weights,
+            "bias": self.bias,
+        }
 
     @classmethod
     def from_record(cls, name: str, parameters: dict[str, object], arrays: dict[str, np.ndarray]) -> MatVec:

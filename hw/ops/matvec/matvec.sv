@@ -2,7 +2,7 @@
 ///
 /// PE rows and SIMD columns at a time: a vector of BEATS beats of SIMD activations gives FOLDS beats of PE results,
 /// in BEATS * FOLDS cycles. It is read from the input once, kept in a ring of two vectors and replayed for each fold
-/// of rows, while the next vector is taken in. No multipliers: see matvec_dot. The weights' memory has the word of
+/// of rows, while the next vector is taken in. Products: see matvec_dot, matvec_multiply. The weights' memory has the word of
 /// cycle f * BEATS + s at that address: lane i of row p of the fold at bits (p * SIMD + i) * W_BITS.
 module matvec #(
     /// Beats per vector, row folds, rows and columns per cycle.
@@ -19,6 +19,8 @@ module matvec #(
     parameter int W_BIPOLAR = 0,
     /// 1: weights and activations are one bit, a product is their XNOR, and BIASES makes up for the offset.
     parameter int XNOR = 0,
+    /// 1: products by multipliers, which the synthesizer finds in matvec_multiply; 0: bit by bit, in logic.
+    parameter int MULTIPLY = 0,
     /// Which operand is taken bit by bit: 0 activations, 1 weights.
     parameter int SERIAL_W = 0,
     /// Bits of the accumulator; 1 if it is two's complement.
@@ -50,6 +52,8 @@ module matvec #(
   if (X_BITS < 1 || X_BITS > 8 || W_BITS < 1 || W_BITS > 8) $fatal(1, "matvec: operands have 1 to 8 bits");
   if (W_BIPOLAR != 0 && (W_BITS != 1 || XNOR == 0 && SERIAL_W == 0))
     $fatal(1, "matvec: bipolar weights have 1 bit and are taken bit by bit");
+  if (MULTIPLY < 0 || MULTIPLY > 1 || MULTIPLY != 0 && (X_BITS < 2 || W_BITS < 2))
+    $fatal(1, "matvec: MULTIPLY must be 0 or 1, with operands of at least 2 bits");
   if (ACC_BITS < 1 || Y_BITS < 1 || SHIFT < 0) $fatal(1, "matvec: ACC_BITS, Y_BITS at least 1, SHIFT at least 0");
   if (W_BLOCK < 0 || W_BLOCK > 1 || X_BLOCK < 0 || X_BLOCK > 1) $fatal(1, "matvec: W_BLOCK, X_BLOCK must be 0 or 1");
 
@@ -69,9 +73,11 @@ module matvec #(
   localparam int SERIAL_SIGNED = EXPAND ? 1 : SERIAL_W != 0 ? W_SIGNED : X_SIGNED;
   localparam int FULL_BITS = SERIAL_W != 0 ? X_BITS : W_BITS;
   localparam int FULL_SIGNED = SERIAL_W != 0 ? X_SIGNED : W_SIGNED;
+  // A single sign plane is subtracted.
+  localparam bit NEGATIVE = MULTIPLY == 0 && SERIAL_SIGNED != 0 && PLANES == 1;
   // A block RAM is so slow to answer that its word goes into one more register.
   localparam int FETCH = W_BLOCK != 0 || X_BLOCK != 0 ? 2 : 1;
-  localparam int LATENCY = FETCH + $clog2(SIMD) + $clog2(PLANES);  // of the last fetch register and matvec_dot
+  localparam int LATENCY = FETCH + $clog2(SIMD) + (MULTIPLY != 0 ? 0 : $clog2(PLANES));  // of the last fetch register and the sum
 
   // One enable for the whole pipeline, from a register: it stands while a result waits for its place at the output.
   logic enable_q, issue;
@@ -262,41 +268,59 @@ module matvec #(
 
   for (genvar p = 0; p < PE; p++) begin : g_pe
     logic [SIMD*W_BITS-1:0] w;
-    logic [SIMD*PLANES-1:0] serial;
-    logic [SIMD*FULL_BITS-1:0] full;
     assign w = w_q[p*SIMD*W_BITS+:SIMD*W_BITS];
-    if (EXPAND) begin : g_expand
-      for (genvar i = 0; i < SIMD; i++) begin : g_lane
-        assign serial[2*i+:2] = {!w[i], 1'b1};
-      end
-      assign full = x_q;
-    end else if (SERIAL_W != 0) begin : g_weights
-      assign serial = w;
-      assign full = x_q;
-    end else begin : g_activations
-      assign serial = x_q;
-      assign full = w;
-    end
 
     logic [ACC_BITS-1:0] sum, base, acc_q;
-    matvec_dot #(
-        .LANES(SIMD),
-        .PLANES(PLANES),
-        .SERIAL_SIGNED(SERIAL_SIGNED),
-        .FULL_BITS(FULL_BITS),
-        .FULL_SIGNED(FULL_SIGNED),
-        .XNOR(XNOR),
-        .OUT_BITS(ACC_BITS)
-    ) u_dot (
-        .clk,
-        .enable(enable_q),
-        .serial,
-        .full,
-        .sum
-    );
+    if (MULTIPLY != 0) begin : g_multiply
+      matvec_multiply #(
+          .LANES(SIMD),
+          .A_BITS(X_BITS),
+          .A_SIGNED(X_SIGNED),
+          .B_BITS(W_BITS),
+          .B_SIGNED(W_SIGNED),
+          .OUT_BITS(ACC_BITS)
+      ) u_products (
+          .clk,
+          .enable(enable_q),
+          .a(x_q),
+          .b(w),
+          .sum
+      );
+    end else begin : g_planes
+      logic [SIMD*PLANES-1:0] serial;
+      logic [SIMD*FULL_BITS-1:0] full;
+      if (EXPAND) begin : g_expand
+        for (genvar i = 0; i < SIMD; i++) begin : g_lane
+          assign serial[2*i+:2] = {!w[i], 1'b1};
+        end
+        assign full = x_q;
+      end else if (SERIAL_W != 0) begin : g_weights
+        assign serial = w;
+        assign full = x_q;
+      end else begin : g_activations
+        assign serial = x_q;
+        assign full = w;
+      end
+
+      matvec_dot #(
+          .LANES(SIMD),
+          .PLANES(PLANES),
+          .SERIAL_SIGNED(SERIAL_SIGNED),
+          .FULL_BITS(FULL_BITS),
+          .FULL_SIGNED(FULL_SIGNED),
+          .XNOR(XNOR),
+          .OUT_BITS(ACC_BITS)
+      ) u_dot (
+          .clk,
+          .enable(enable_q),
+          .serial,
+          .full,
+          .sum
+      );
+    end
 
     assign base = first_q[LATENCY] ? '0 : acc_q;
-    always_ff @(posedge clk) if (add) acc_q <= SERIAL_SIGNED != 0 && PLANES == 1 ? base - sum : base + sum;
+    always_ff @(posedge clk) if (add) acc_q <= NEGATIVE ? base - sum : base + sum;
 
     logic [Y_BITS-1:0] wide, y_q;
     assign wide = ACC_SIGNED != 0 ? Y_BITS'($signed(acc_q)) : Y_BITS'(acc_q);

@@ -1,7 +1,7 @@
 """The shift register behind the dither: bit n of its sequence is bit n - 63 xor bit n - 62.
 
-Its polynomial x^63 + x + 1 is primitive, so every state but 0 comes once in 2^63 - 1 bits. Both taps lie so far back that
-a circuit may compute 62 bits at once with one gate each.
+Its polynomial x^63 + x + 1 is primitive, so every state but 0 comes once in 2^63 - 1 bits. Both taps lie so far back
+that a circuit may compute 62 bits at once with one gate each.
 """
 
 from __future__ import annotations

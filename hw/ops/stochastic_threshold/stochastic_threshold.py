@@ -171,11 +171,13 @@ class StochasticThreshold:
     def resources(self) -> Resources:
         """Those of the threshold; the shift register; per lane an adder for each bit drawn, and the sum."""
         bits, drawn, folds = self._spread_bits, self.draw_bits, self.shape[-1] // self.pe
-        delays = (drawn - 1) * (bits if folds > 1 else 0) + drawn * (drawn + 1) // 2
-        lane = Resources(lut4=drawn * (bits + 1) + self.input_type.bits + 1 + drawn, ff=drawn * bits + delays)
-        lane += Resources(ff=self.input_type.bits + 1)
+        products, sums = drawn * bits + drawn * (drawn + 1) // 2, self.input_type.bits + 1
+        lane = Resources(lut4=drawn * (bits + 1) + sums + drawn, ff=products + sums)
+        # Of so few words, bits of different spreads are the same function of the fold and share their delays.
+        delayed = min(self.pe * bits, (1 << min(folds, 10)) - 2)
         counters = folds.bit_length() + (self.input.beats.bit_length() if self.restart_every_frame else 0)
         control = Resources(lut4=lfsr.LENGTH + 2 * counters + 6, ff=lfsr.LENGTH + counters + drawn + 2)
+        control += Resources(ff=(drawn - 1) * delayed)
         return sum([lane] * self.pe, self._threshold.resources() + rom(folds, self.pe * bits) + control)
 
     def to_record(self) -> tuple[dict[str, object], dict[str, np.ndarray]]:
@@ -186,7 +188,9 @@ class StochasticThreshold:
         return values, {"thresholds": self.thresholds, "spread": self.spread}
 
     @classmethod
-    def from_record(cls, name: str, parameters: dict[str, object], arrays: dict[str, np.ndarray]) -> StochasticThreshold:
+    def from_record(
+        cls, name: str, parameters: dict[str, object], arrays: dict[str, np.ndarray]
+    ) -> StochasticThreshold:
         """Raises KeyError or TypeError where the record is not what `to_record` gives."""
         p = dict(parameters)
         types = {key: IntType.parse(p.pop(key)) for key in ("input_type", "output_type")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 
@@ -156,12 +157,30 @@ class Threshold:
 
     def resources(self) -> Resources:
         """Per element of a beat and level: a comparator, the delayed value, the thresholds (see README.md)."""
-        bits, folds = self.input_type.bits + 1, self.shape[-1] // self.pe
-        lane = Resources(lut4=self.output_type.bits, ff=self.output_type.bits)
+        bits, folds, blocks = self.input_type.bits + 1, self.shape[-1] // self.pe, self._blocks()
+        # The last level's fold is not needed any more.
+        fold_bits = (folds - 1).bit_length() * (self.levels + sum(level < self.levels - 1 for level in blocks))
+        plain = self.start == 0 and self.step == 1
+        total = Resources(lut4=self.pe * (1 if plain else self.output_type.bits), ff=self.pe * self.output_type.bits)
         for level in range(self.levels):
-            lane += rom(folds << level, bits) + Resources(lut4=bits, ff=bits - 1 + level)
-        control = Resources(lut4=12, ff=(self.levels + 1) * (1 + folds.bit_length()))
-        return sum([lane] * self.pe, control)
+            waits = 2 if level in blocks else 1
+            lane = Resources(lut4=2 * ceil(bits / 2), ff=waits * (bits - 1 + level))
+            total = sum([lane] * self.pe, total)
+            if level in blocks:
+                total = sum([rom(folds << level, bits, "block") + Resources(ff=bits)] * self.pe, total)
+            else:
+                total = sum((rom(folds << level, width, "distributed") for width in self._columns(level)), total)
+        return total + Resources(lut4=12, ff=self.levels + len(blocks) + 1 + fold_bits)
+
+    def _columns(self, level: int) -> list[int]:
+        """Per memory of a level, its bits that are neither constant nor equal to another one's.
+
+        The first level's address is the fold alone: there all lanes share one memory.
+        """
+        memory = self._memory(level)
+        words = np.array([[word >> bit & 1 for bit in range(memory.width)] for word in memory.words], np.uint8)
+        lanes = [words] if level == 0 else np.split(words, self.pe, axis=1)
+        return [int(sum(0 < column.sum() < len(column) for column in np.unique(lane, axis=1).T)) for lane in lanes]
 
     def to_record(self) -> tuple[dict[str, object], dict[str, np.ndarray]]:
         parameters = {"shape": list(self.shape), "input_type": self.input_type.name, "pe": self.pe}

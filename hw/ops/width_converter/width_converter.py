@@ -68,7 +68,7 @@ class WidthConverter(PlainRecord):
         wide = max(self.input.width, self.output.width)
         count = (wide // min(self.input.width, self.output.width) - 1).bit_length()
         narrowing = wide if self.parallel_in > self.parallel_out else 0
-        return Resources(lut4=narrowing + 2 * count + 3, ff=wide + count + 1)
+        return Resources(lut4=narrowing + count + 4, ff=wide + count + 1)
 
 
 OP = WidthConverter

@@ -169,7 +169,7 @@ class Window(PlainRecord):
         """Counters and address adders by their width, and the ring (see README.md)."""
         words = self.rows * self.scan[1].size * self.folds
         address = words.bit_length()
-        return ram(words, self.input.width) + Resources(lut4=60 + 18 * address, ff=12 + 8 * address + self.input.width)
+        return ram(words, self.input.width) + Resources(lut4=90 + 21 * address, ff=12 + 11 * address + self.input.width)
 
 
 def _integers(builder: OnnxBuilder, *values: int) -> str:

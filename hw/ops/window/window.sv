@@ -125,7 +125,7 @@ module window #(
   logic [bits(OH)-1:0] out_row_q;
   address_t read_q, row_q, window_q, offset_q;
   address_t row_next, window_next, offset_next;
-  logic enable, emit, inner_end, kernel_row_end, patch_end, group_last, column_end, row_end, frame_end;
+  logic enable, emit, inner_end, kernel_row_end, patch_end, group_last, column_end, row_end, row_last, frame_end;
 
   assign emit = enable && filled_q >= rows_t'(SPAN_H);
   assign inner_end = inner_q == (bits(INNER))'(INNER - 1);
@@ -134,16 +134,34 @@ module window #(
   assign group_last = group_q == (bits(GROUPS))'(GROUPS - 1);
   assign column_end = patch_end && group_last;
   assign row_end = column_end && out_col_q == (bits(OW))'(OW - 1);
-  assign frame_end = row_end && out_row_q == (bits(OH))'(OH - 1);
+  assign row_last = out_row_q == (bits(OH))'(OH - 1);
+  assign frame_end = row_end && row_last;
   assign released = !(emit && row_end) ? '0 : frame_end ? rows_t'(SPAN_H) : rows_t'(ADVANCE);
 
   // `base` some whole rows further round the ring.
   function automatic address_t ahead(input address_t base, input int step);
     ahead = int'(base) >= DEPTH - step ? base - address_t'(DEPTH - step) : base + address_t'(step);
   endfunction
-  assign row_next = ahead(row_q, KERNEL_ROW_STEP);
-  assign window_next = frame_end ? ahead(window_q, SPAN_H * ROW) : ahead(window_q, ADVANCE * ROW);
-  assign offset_next = offset_q + (group_last ? address_t'(COLUMN_STEP) : address_t'(1));
+  // What comes next stands in a register where what it follows from stands for two beats at least.
+  address_t row_ahead, window_ahead, offset_ahead;
+  assign row_ahead = ahead(row_q, KERNEL_ROW_STEP);
+  assign window_ahead = row_last ? ahead(window_q, SPAN_H * ROW) : ahead(window_q, ADVANCE * ROW);
+  assign offset_ahead = offset_q + (group_last ? address_t'(COLUMN_STEP) : address_t'(1));
+  if (INNER * RUNS > 1) begin : g_row_register
+    always_ff @(posedge clk) row_next <= row_ahead;
+  end else begin : g_row
+    assign row_next = row_ahead;
+  end
+  if (INNER * RUNS * KH > 1) begin : g_offset_register
+    always_ff @(posedge clk) offset_next <= offset_ahead;
+  end else begin : g_offset
+    assign offset_next = offset_ahead;
+  end
+  if (INNER * RUNS * KH * GROUPS * OW > 1) begin : g_window_register
+    always_ff @(posedge clk) window_next <= window_ahead;
+  end else begin : g_window
+    assign window_next = window_ahead;
+  end
 
   always_ff @(posedge clk) begin
     if (rst) begin

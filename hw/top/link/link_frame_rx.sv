@@ -51,6 +51,9 @@ module link_frame_rx #(
   logic [15:0] crc_q, length_q, index_q;
   logic [7:0] version_q, kind_q;
   logic broken_q, cut_q;
+  // The verdict, one cycle after the frame's end: much hangs on it, and it looks at everything.
+  logic [7:0] code_q, verdict;
+  logic decided_q;
 
   logic silent, known;
   logic [15:0] expected;
@@ -61,17 +64,23 @@ module link_frame_rx #(
   assign write_data    = in_data;
   assign write_address = index_q;
   assign write_valid   = state_q == S_PAYLOAD && in_valid && index_q < 16'(INPUT_BYTES);
-  assign request_valid = state_q == S_JUDGED;
+  assign request_valid = state_q == S_JUDGED && decided_q;
+  assign request_code  = code_q;
   assign request_kind  = kind_q;
 
   always_comb begin
     // Checksum bytes run through the checksum too: an intact frame leaves zero.
-    if (cut_q) request_code = link_pkg::TRUNCATED;
-    else if (broken_q || crc_q != '0) request_code = link_pkg::BAD_CRC;
-    else if (version_q != link_pkg::VERSION) request_code = link_pkg::BAD_VERSION;
-    else if (!known) request_code = link_pkg::BAD_TYPE;
-    else if (length_q != expected) request_code = link_pkg::BAD_LENGTH;
-    else request_code = link_pkg::OK;
+    if (cut_q) verdict = link_pkg::TRUNCATED;
+    else if (broken_q || crc_q != '0) verdict = link_pkg::BAD_CRC;
+    else if (version_q != link_pkg::VERSION) verdict = link_pkg::BAD_VERSION;
+    else if (!known) verdict = link_pkg::BAD_TYPE;
+    else if (length_q != expected) verdict = link_pkg::BAD_LENGTH;
+    else verdict = link_pkg::OK;
+  end
+
+  always_ff @(posedge clk) begin
+    code_q    <= verdict;
+    decided_q <= state_q == S_JUDGED;
   end
 
   always_ff @(posedge clk) begin

@@ -81,11 +81,11 @@ module link_top #(
 
   logic active_q, refused_q;
   logic [7:0] element_q;
-  logic start_ready, start, accepted, infer, info;
+  logic start_ready, start, accepted;
+  // What is being answered is an accepted INFER or INFO: registers, because whole streams hang on them.
+  logic infer_q, info_q;
   assign start        = request_valid && !active_q && start_ready;
   assign accepted     = request_code == link_pkg::OK;
-  assign infer        = active_q && accepted && request_kind == link_pkg::INFER;
-  assign info         = active_q && accepted && request_kind == link_pkg::INFO;
   assign busy         = active_q;
   assign refused      = refused_q;
   assign last_element = element_q;
@@ -111,17 +111,17 @@ module link_top #(
       .clk,
       .rst,
       .in_data  (net_out_data),
-      .in_valid (net_out_valid && infer),
+      .in_valid (net_out_valid && infer_q),
       .in_ready (words_in_ready),
       .out_data (words_data),
       .out_valid(words_valid),
       .out_ready(words_ready)
   );
-  assign net_out_ready = words_in_ready && infer;
+  assign net_out_ready = words_in_ready && infer_q;
 
   logic [15:0] answer_length;
   logic [7:0] answer_kind, payload_data;
-  logic [2:0] info_q;
+  logic [2:0] info_index_q;
   logic payload_valid, payload_ready;
   always_comb begin
     answer_kind = accepted ? request_kind | link_pkg::ANSWER : link_pkg::ERROR;
@@ -130,10 +130,10 @@ module link_top #(
     else if (request_kind == link_pkg::INFO) answer_length = 16'd8;
     else answer_length = 16'd0;
 
-    payload_valid = infer ? words_valid : 1'b1;
-    payload_data  = infer ? words_data : info ? INFO_BYTES[8*info_q+:8] : request_code;
+    payload_valid = infer_q ? words_valid : 1'b1;
+    payload_data  = infer_q ? words_data : info_q ? INFO_BYTES[8*info_index_q+:8] : request_code;
   end
-  assign words_ready = payload_ready && infer;
+  assign words_ready = payload_ready && infer_q;
 
   logic [7:0] tx_data;
   logic tx_valid, tx_ready;
@@ -167,14 +167,20 @@ module link_top #(
       active_q  <= 1'b0;
       refused_q <= 1'b0;
       element_q <= '0;
-      info_q    <= '0;
+      info_index_q <= '0;
+      infer_q <= 1'b0;
+      info_q <= 1'b0;
     end else begin
       if (start) active_q <= 1'b1;
       if (done) active_q <= 1'b0;
+      if (start || done) begin
+        infer_q <= start && accepted && request_kind == link_pkg::INFER;
+        info_q  <= start && accepted && request_kind == link_pkg::INFO;
+      end
       if (start) refused_q <= !accepted;
       if (net_out_valid && net_out_ready) element_q <= 8'(net_out_data);
-      if (start) info_q <= '0;
-      else if (payload_ready) info_q <= info_q + 3'd1;
+      if (start) info_index_q <= '0;
+      else if (payload_ready) info_index_q <= info_index_q + 3'd1;
     end
   end
 endmodule

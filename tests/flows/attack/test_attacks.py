@@ -9,12 +9,18 @@ import pytest
 
 from flows.attack.art_square import ArtSquare
 from flows.attack.batch import grid_epsilon
+from flows.attack.boundary import Boundary
 from flows.attack.common import labels
 from flows.attack.fgsm import Fgsm
+from flows.attack.hop_skip_jump import HopSkipJump
+from flows.attack.nes import Nes
 from flows.attack.pgd import Pgd
+from flows.attack.spsa import Spsa
 from flows.attack.square import Square
+from flows.attack.substitute import Substitute
 from flows.attack.transfer import Transfer
 from flows.attack.uniform import Uniform
+from flows.attack.zoo import Zoo
 from flows.errors import FlowError
 from flows.targets.torch_target import TorchTarget
 
@@ -26,6 +32,12 @@ ATTACKS: dict[str, Callable[[int], object]] = {
     "pgd-margin": lambda seed: Pgd(steps=10, loss="margin", seed=seed),
     "square": lambda seed: Square(queries=60, seed=seed),
     "art-square": lambda seed: ArtSquare(queries=30, seed=seed),
+    "nes": lambda seed: Nes(queries=60, seed=seed),
+    "spsa": lambda seed: Spsa(queries=60, seed=seed),
+    "zoo": lambda seed: Zoo(queries=120, seed=seed),
+    "hop-skip-jump": lambda seed: HopSkipJump(queries=200, seed=seed),
+    "boundary": lambda seed: Boundary(queries=300, seed=seed),
+    "substitute": lambda seed: Substitute(queries=20, rounds=2, seed=seed),
     "uniform": lambda seed: Uniform(draws=3, seed=seed),
 }
 RANDOM = [name for name in ATTACKS if name != "fgsm"]
@@ -81,23 +93,28 @@ def test_bad_data_is_refused(name: str, target: TorchTarget, data: Data) -> None
             attack(target, images, truth, epsilon)
 
 
-@pytest.mark.parametrize("name", ["fgsm", "pgd"])
-def test_gradients_are_not_asked_of_a_circuit(name: str, data: Data) -> None:
-    with pytest.raises(FlowError, match="replay its images on the circuit, or use the square attack"):
-        ATTACKS[name](0)(object(), *data, EPSILON)
-
-
 @pytest.mark.parametrize(
     ("make", "text"),
     [
         (lambda: Pgd(steps=0), "pgd steps: expected at least 1, got 0"),
         (lambda: Pgd(restarts=2, random_start=False), "expected random_start for more than one restart"),
         (lambda: Pgd(step_size=0.0), "pgd step_size: expected pixel units above 0 up to 1, got 0.0"),
-        (lambda: Pgd(backward="soft"), "pgd backward: expected one of clipped, identity, tanh, staircase, got 'soft'"),
-        (lambda: Pgd(loss="mse"), "pgd loss: expected one of cross_entropy, margin, got 'mse'"),
+        (
+            lambda: Pgd(backward="soft"),
+            "pgd backward: expected one of clipped, identity, tanh, staircase, .*, got 'soft'",
+        ),
+        (lambda: Pgd(loss="mse"), "pgd loss: expected one of cross_entropy, margin, dlr, got 'mse'"),
         (lambda: Fgsm(backward=""), "fgsm backward: expected one of"),
         (lambda: Square(queries=2), "square queries: expected at least 3, got 2"),
         (lambda: Square(queries=9, area=0.0), "square area: expected a share of the image above 0 up to 1, got 0.0"),
+        (lambda: Nes(queries=2), "nes queries: expected at least 3, got 2"),
+        (lambda: Spsa(queries=9, delta=0.5), "spsa delta: expected pixel codes from 1 to 255, got 0.5"),
+        (lambda: Zoo(queries=9, pairs=0), "zoo pairs: expected at least 1, got 0"),
+        (lambda: Zoo(queries=9, step_size=2.0), "zoo step_size: expected pixel units above 0 up to 1, got 2.0"),
+        (lambda: HopSkipJump(queries=9, norm="l1"), "norm: expected linf or l2, got 'l1'"),
+        (lambda: HopSkipJump(queries=9, delta=0.0), "hop-skip-jump delta: expected pixel codes from 1 to 255"),
+        (lambda: Boundary(queries=9, source_step=1.0), "boundary source_step: expected a share of the distance"),
+        (lambda: Substitute(queries=9, augmentation=0.0), "substitute augmentation: expected pixel units from 1/255"),
         (lambda: Uniform(draws=0), "uniform draws: expected at least 1, got 0"),
     ],
 )

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from flows.attack.common import labels
-from flows.attack.evaluate import Subject, evaluate
+from flows.attack.evaluate import evaluate
+from flows.attack.evaluation import Subject
 from flows.config import AttackConfig
 from flows.errors import FlowError
 from flows.targets.torch_target import TorchTarget
@@ -50,9 +51,9 @@ def test_the_record_has_its_shape(result: Result) -> None:
         }
         assert network["clean"]["images"] == 397 and network["worst_case"]["images"] == 40
         for attack in network["attacks"]:
-            assert set(attack) == {"name", "backward", "accuracy", "images", "queries", "details"}
+            assert set(attack) == {"name", "backward", "accuracy", "low", "high", "images", "queries", "details"}
             assert attack["queries"] >= attack["images"] == (15 if attack["name"] == "square" else 40)
-        assert set(network["audit"]) == {"zero_gradient_share", "checks"}
+        assert set(network["audit"]) == {"verdict", "own_gradient", "zero_gradient_share", "checks"}
     names = [attack["name"] for attack in record["networks"]["float"]["attacks"]]
     assert names == ["fgsm", "pgd", "pgd-margin", "uniform", "square"]
     names = [attack["name"] for attack in record["networks"]["defended"]["attacks"]]
@@ -75,22 +76,22 @@ def test_the_figures_agree(result: Result, name: str) -> None:
 
 
 def test_the_audit_tells_the_two_apart(result: Result) -> None:
-    warned = {
-        name: sum(check["verdict"] == "warn" for check in network["audit"]["checks"])
-        for name, network in result[0]["networks"].items()
-    }
-    assert warned["float"] == 0 and warned["defended"] >= 4
+    audits = {name: network["audit"] for name, network in result[0]["networks"].items()}
+    assert (audits["float"]["verdict"], audits["defended"]["verdict"]) == ("sound", "masked")
+    failed = {check["name"] for check in audits["defended"]["checks"] if check["verdict"] == "fail"}
+    assert {"every image has a gradient", "unbounded attack reaches zero"} <= failed
 
 
 def test_the_adversarial_images_are_those_of_the_worst_case(
     result: Result, networks: dict[str, Subject], digits: tuple[np.ndarray, np.ndarray]
 ) -> None:
     record, arrays = result
+    found_by = arrays["found_by"].dtype
     assert {name: array.dtype for name, array in arrays.items()} == {
-        "images": np.uint8,
-        "labels": np.int64,
-        "originals": np.uint8,
+        **{"images": np.uint8, "labels": np.int64, "originals": np.uint8},
+        **{"found_images": np.uint8, "found_of": np.int64, "found_by": found_by},
     }
+    assert found_by.kind == "U"
     assert np.array_equal(arrays["originals"], digits[0][1400:1440])
     right = labels(networks["defended"].target, arrays["images"]) == arrays["labels"]
     assert right.mean() == pytest.approx(record["networks"]["defended"]["worst_case"]["accuracy"])
@@ -124,3 +125,15 @@ def test_bad_requests_are_refused(networks: dict[str, Subject], data: tuple[np.n
         evaluate({"float": networks["float"]}, *data, CONFIG, 0)
     with pytest.raises(FlowError, match="expected at least one image and a class number for each"):
         evaluate(networks, data[0][:0], data[1][:0], CONFIG, 0)
+
+
+def test_every_attacks_finds_are_kept(result: Result, networks: dict[str, Subject]) -> None:
+    _, arrays = result
+    images, of, by = (arrays[name] for name in ("found_images", "found_of", "found_by"))
+    target = networks["defended"].target
+    assert (target.predict(images).argmax(axis=1) != arrays["labels"][of]).all()
+    assert (images != arrays["originals"][of]).any(axis=(1, 2, 3)).all()
+    assert len(set(zip(by.tolist(), of.tolist(), strict=True))) == len(by)
+    moved = np.flatnonzero((arrays["images"] != arrays["originals"]).any(axis=(1, 2, 3)))
+    assert set(of.tolist()) == set(moved.tolist())  # what made the worst case, and nothing else
+    assert {"square", "uniform"} <= set(by.tolist()) and any(name.startswith("pgd (") for name in by)

@@ -109,7 +109,8 @@ class _Sign(torch.autograd.Function):
 def test_another_backward_pass_opens_what_clipping_hides(masked: torch.nn.Sequential, data: Data) -> None:
     first, readout = masked
     target = TorchTarget(torch.nn.Sequential(first[0], first[1], Saturated(), readout), None)
-    assert backward_modes(target) == ("clipped", "identity", "tanh", "staircase")
+    assert backward_modes(target) == ("clipped", "identity", "tanh", "staircase", "staircase-narrow")
+    assert backward_modes(target, every=True) == (*backward_modes(target), "staircase-wide")
     clipped, identity = (Pgd(steps=10, backward=mode)(target, *data, 0.1) for mode in ("clipped", "identity"))
     assert zero_gradients(target, *data, backward="clipped").elements > 0.9
     assert zero_gradients(target, *data, backward="identity").images == 0

@@ -55,6 +55,7 @@ def _network(title: str, bits: list, clean: float, attacked: dict[str, float], z
             for step in range(9)
         ],
         "audit": {
+            "own_gradient": {"accuracy": attacked["pgd/clipped"], "low": 0.0, "high": 1.0, "images": 200},
             "zero_gradient_share": zero,
             "checks": [
                 _check("single step not stronger than iterative", True, "0.520 >= 0.410", "Small steps fool more."),
@@ -162,17 +163,39 @@ def bitstream_record(rng: np.random.Generator) -> dict:
     }
 
 
+def searched(name: str, access: str, **figures: object) -> dict:
+    fixed = {"images": 16, "budget": 200, "most_queries": 199, "seconds": 2.5, "queries_per_second": 811.5}
+    return {"name": name, "access": access, **fixed, "details": {}, **figures}
+
+
+def survived(attack: str, found_on: str, **counts: int) -> dict:
+    return {"attack": attack, "found_on": found_on, **counts, "same_scores": counts["replayed"]}
+
+
 def hil_record() -> dict:
     return {
         "target": "rtl",
-        "attack": "square",
+        "attack": "square, hop-skip-jump",
         "epsilon": 0.1,
         "images": 16,
         "queries": 3217,
         "clean_accuracy": 1.0,
         "accuracy": 0.4375,
         "queries_per_second": 903.4,
-        "replay": {"images": 200, "same_scores": 200, "fool_twin": 121, "fool_circuit": 121},
+        "attacks": [
+            searched("square", "scores", accuracy=0.5625, queries=1203),
+            searched("hop-skip-jump", "labels", accuracy=0.625, queries=2014),
+        ],
+        "replay": {
+            "images": 200,
+            "same_scores": 200,
+            "fool_twin": 121,
+            "fool_circuit": 121,
+            "attacks": [
+                survived("pgd (clipped)", "torch", found=117, replayed=50, golden=50, circuit=50),
+                survived("square", "rtl", found=7, replayed=7, golden=7, circuit=7),
+            ],
+        },
     }
 
 

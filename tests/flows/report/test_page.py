@@ -76,7 +76,12 @@ def test_the_browser_is_told_to_refuse_requests(page):
 HEADLINES = {
     "headline": [
         *("97.1 %", "40.0 %", "10.5 %", "2.0 %", "25/255", "43,328", "577", "4,382", "5.2 %", "71.2 MHz", "43.8 %"),
-        *("3,217 queries to rtl", "449 images on the rtl rung", "passed all of its 3 checks", "5 attacks"),
+        *(
+            "3,217 queries to rtl",
+            "449 images on the rtl rung",
+            "calls this figure sound (0 warnings and 0 failures in 3 checks)",
+            "5 attacks",
+        ),
     ],
     "accuracy": [
         *("DQA dynamic + DQ", "4/4/4/8-bit weights, 2-bit activations", "pgd-margin, through tanh", "40.0 %"),
@@ -91,7 +96,10 @@ HEADLINES = {
         *("911 (1,047)", "place and route 2 min 22 s"),
     ],
     "floorplan": ["126 × 95 tiles", "conv1", "everything else"],
-    "hil": ["square", "3,217 queries (903 a second) for 16 images", "100.0 %", "43.8 %", "200 of 200", "121 fool"],
+    "hil": [
+        *("The attacks square, hop-skip-jump", "3,217 queries (903 a second) for 16 images", "100.0 %", "43.8 %"),
+        *("200 of 200", "121 fool", "56.2 %", "the class only", "2,014", "pgd (clipped)", "117"),
+    ],
     "reproduction": ["holdfast run config.toml", "attacks: 7", "sweep = [0.0, 0.02, 0.04]", "torch 2.13.0", "c" * 12],
 }
 
@@ -124,7 +132,7 @@ def test_hostile_text_stays_text(run_folder, edit):
 
     def everywhere(value):
         if isinstance(value, dict):
-            safe = ("verdict", "bitstream")
+            safe = ("verdict", "bitstream", "access")
             return {key: entry if key in safe else everywhere(entry) for key, entry in value.items()}
         if isinstance(value, list):
             return [everywhere(entry) for entry in value]
@@ -187,7 +195,11 @@ def test_bad_news_is_told(run_folder, edit):
     page = Page(render(run_folder))
     assert "The circuit is NOT proven exact: mismatches on rtl (5)" in page.text["headline"]
     assert "timing is NOT met at 25 MHz" in page.text["headline"]
-    assert "raised 1 warning in 3 checks" in page.text["headline"]
+    assert "calls this figure suspicious (1 warning and 0 failures in 3 checks)" in page.text["headline"]
+    edit(run_folder, "attack", lambda r: r["networks"]["defended"]["audit"]["checks"][1].update(verdict="fail"))
+    masked = Page(render(run_folder))
+    assert "calls this figure masked (1 warning and 1 failure in 3 checks)" in masked.text["headline"]
+    assert "do not quote it" in masked.text["headline"] and "Verdict: masked" in masked.text["accuracy"]
     spelled = (
         "First divergence on rtl: image 3, operator act0, channel 2, pixel [1, 4]: expected 2, got 3 (against golden)"
     )

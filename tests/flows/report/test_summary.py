@@ -18,7 +18,13 @@ def test_a_finished_run(run_folder):
     assert summary["accuracy"]["float"]["clean"] == 0.9844
     assert summary["accuracy"]["quantized"]["clean"] == 0.9756
     assert summary["accuracy"]["quantized"]["worst_case"] == pytest.approx(0.105)
-    assert summary["audit"] == {"zero_gradient_share": 0.021, "warnings": 0}
+    assert summary["audit"] == {
+        "verdict": "sound",
+        "own_gradient": 0.47,
+        "zero_gradient_share": 0.021,
+        "warnings": 0,
+        "failures": 0,
+    }
     assert summary["exactness"] == {
         "images": 449,  # of the rtl rung, not the largest
         "adversarial": 199,
@@ -39,7 +45,7 @@ def test_a_finished_run(run_folder):
     }
     assert summary["hil"] == {
         "target": "rtl",
-        "attack": "square",
+        "attack": "square, hop-skip-jump",
         "queries": 3217,
         "images": 16,
         "clean_accuracy": 1.0,
@@ -98,6 +104,12 @@ def test_written_whole_and_alike(run_folder):
 BAD = [
     ("hil", "accuracy", 1.5, r"hil/hil.json: expected accuracy to be a number from 0 to 1, got 1.5; run the stage"),
     ("hil", "queries", True, r"hil/hil.json: expected queries to be an integer from 0 to \d+, got True"),
+    (
+        "hil",
+        "attacks",
+        [{"name": "square", "access": "all"}],
+        r"hil/hil.json: expected attacks\[0\].access to be one of",
+    ),
     ("hil", "target", 3, r"hil/hil.json: expected target to be a text, got 3"),
     ("circuit", "cycles_per_frame", 0, r"circuit/circuit.json: expected cycles_per_frame to be an integer from 1"),
     ("circuit", "clock_mhz", "fast", r"circuit/circuit.json: expected clock_mhz to be a number .* got 'fast'"),

@@ -12,9 +12,9 @@ from brevitas_models.config import Activation
 from flows.config import load_preset, override
 from flows.errors import FlowError
 from flows.stages import STAGES
-from flows.stages.attack import title
 from flows.stages.files import read_arrays, read_json
 from flows.stages.networks import recipes
+from flows.stages.subjects import title
 from flows.stages.verify import require_equal, require_scores
 from hw.errors import HardwareError
 

@@ -10,7 +10,7 @@ import pytest
 
 from flows.simulate import Simulator, build
 from flows.synthesize import tool
-from flows.synthesize.yosys import YOSYS
+from flows.synthesize.yosys import YOSYS, script
 from hw.dataflow import Dataflow
 from hw.errors import HardwareError
 from hw.inttype import IntType
@@ -45,6 +45,9 @@ CASES = {
     "binary_weights": make((2, 2), "BIPOLAR", "UINT4", 4, 10, 2, 5),
     "binary_inputs": make((), "INT5", "BIPOLAR", 8, 6, 1, 6, bias=40),
     "wide_signed": make((2, 1), "INT8", "INT8", 3, 14, 1, 7, bias=100_000, shift=3),
+    "multipliers": make((2, 1), "INT3", "UINT4", 6, 10, 2, 5, bias=50, products="dsp"),
+    "multipliers_unsigned": make((), "UINT2", "UINT8", 4, 6, 2, 2, memory="block", products="dsp"),
+    "wide_in_logic": make((), "INT6", "UINT6", 4, 6, 2, 3, products="lut"),
     "one_by_one": make((3, 3), "INT2", "UINT3", 5, 7, 1, 1),
     "all_at_once": make((2, 2), "INT7", "INT5", 4, 6, 4, 6),
 }
@@ -100,7 +103,9 @@ def test_every_pair_of_types(tmp_path: Path) -> None:
 @pytest.mark.synth
 @pytest.mark.parametrize(("memory", "blocks"), [("block", 2), ("distributed", 0)])
 def test_synthesis_uses_the_memory_asked_for_and_no_multiplier(tmp_path: Path, memory: str, blocks: int) -> None:
-    op = make((), "INT8", "UINT8", 8, 24, 2, 4, memory=memory)  # 24 words of 64 bits, full-width products
+    op = make(
+        (), "INT8", "UINT8", 8, 24, 2, 4, memory=memory, products="lut"
+    )  # 24 words of 64 bits, full-width products
     for name, text in stitch(Dataflow("unit", (op,))).items():
         (tmp_path / name).write_text(text)
     sources = " ".join(sorted(path.name for path in tmp_path.glob("*.sv")))
@@ -110,6 +115,28 @@ def test_synthesis_uses_the_memory_asked_for_and_no_multiplier(tmp_path: Path, m
     assert cells["LUT4"] > 0
     assert cells.get("DP16KD", 0) == blocks == op.resources().ebr
     assert "MULT18X18D" not in cells
+
+
+@pytest.mark.synth
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("w", "x", "products", "multipliers"),
+    [
+        ("INT8", "UINT8", "auto", 8),
+        ("INT8", "UINT8", "lut", 0),
+        ("INT2", "UINT2", "dsp", 8),
+        ("INT2", "UINT2", "auto", 0),
+    ],
+)
+def test_synthesis_uses_the_products_asked_for(tmp_path: Path, w: str, x: str, products: str, multipliers: int) -> None:
+    op = make((), w, x, 8, 24, 2, 4, products=products)
+    for name, text in stitch(Dataflow("unit", (op,))).items():
+        (tmp_path / name).write_text(text)
+    sources = sorted(path.name for path in tmp_path.glob("*.sv"))
+    commands = script(sources, "unit_stream", "unit_stream", "netlist.json", multipliers=op.multiplies)
+    tool.run(YOSYS, ["-q", "-p", f"{commands}; tee -o stat.json stat -json"], tmp_path)
+    cells = json.loads((tmp_path / "stat.json").read_text())["design"]["num_cells_by_type"]
+    assert cells.get("MULT18X18D", 0) == multipliers == op.resources().dsp
 
 
 @pytest.mark.parametrize("w", NAMES)
@@ -175,6 +202,11 @@ GOOD = {
         ({"simd": 2}, r"m: expected simd to divide K = 3, got 2"),
         ({"bias": np.zeros(3, int)}, r"m: expected integer bias \(2,\), got int64 \(3,\)"),
         ({"shift": -1}, r"m: expected a shift from 0 to 31, got -1"),
+        ({"products": "fabric"}, r"m: expected products to be one of .*'dsp'\), got 'fabric'"),
+        (
+            {"input_type": IntType(1, False), "products": "dsp"},
+            r"m: expected operands of at least 2 bits for multipliers, got INT3 and UINT1; use products 'lut'",
+        ),
         ({"memory": "ultra"}, r"m: expected memory to be one of .*'block'\), got 'ultra'"),
     ],
 )

@@ -1,4 +1,4 @@
-"""`stochastic_threshold`: noise that is the same bit for bit in both models, whatever the folding, and rounds fairly."""
+"""`stochastic_threshold`: the same noise bit for bit in both models, whatever the folding; it rounds fairly."""
 
 from __future__ import annotations
 
@@ -175,7 +175,10 @@ GOOD = {
         ({"seed": 1 << 63}, r"t: expected a seed from 0 to 2\*\*63 - 1, got 9223372036854775808"),
         ({"spread": np.array([1.0, 2.0])}, r"t: expected an integer spread \(2,\), got float64 \(2,\)"),
         ({"spread": np.array([1, 17])}, r"t: expected spreads from 0 to 2\*\*4, got 1..17"),
-        ({"thresholds": GOOD["thresholds"] + 1}, r"t: expected thresholds from -8 - spread to 7 \+ spread, got -11..12"),
+        (
+            {"thresholds": GOOD["thresholds"] + 1},
+            r"t: expected thresholds from -8 - spread to 7 \+ spread, got -11..12",
+        ),
         ({"thresholds": GOOD["thresholds"][:, ::-1]}, "t: expected ascending thresholds"),
         ({"thresholds": GOOD["thresholds"][0]}, r"t: expected integer thresholds \(2, T\), got int64 \(3,\)"),
         ({"output_type": IntType(1, False)}, "t output: expected UINT1"),

@@ -34,6 +34,7 @@ CASES = {
     "falling": make((2, 3, 4), "INT14", 7, "INT6", 1, start=20, step=-5),
     "eight_bits": make((2, 1, 4), "INT12", 255, "UINT8", 2),
     "from_bipolar": make((1, 4, 2), "BIPOLAR", 3, "UINT2", 1),
+    "block_memory": make((300,), "INT9", 3, "UINT2", 1),
     "wide": make((5,), "INT33", 2, "UINT2", 5),
 }
 

@@ -1,4 +1,4 @@
-"""Yosys' slang front end takes windows, depthwise convolutions, poolings, noise and votes, and refuses bad parameters."""
+"""Yosys' slang front end takes windows, depthwise convolutions, poolings, noise and votes, but no bad parameters."""
 
 from __future__ import annotations
 
