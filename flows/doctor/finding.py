@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
+from flows.errors import FlowError, nearest
+
 
 class State(StrEnum):
     FOUND = "found"
@@ -41,3 +43,11 @@ def as_record(findings: Sequence[Finding], required: Sequence[str] = ()) -> dict
     """For `--json`: `ok`, `missing` (names that make it false), `items` with the fields of Finding."""
     missing = [finding.name for finding in lacking(findings, required)]
     return {"ok": not missing, "missing": missing, "items": [asdict(finding) for finding in findings]}
+
+
+def check_names(required: Sequence[str], findings: Sequence[Finding]) -> None:
+    """Raises FlowError where one of `required` is not the name of a finding."""
+    known = [finding.name for finding in findings]
+    for name in required:
+        if name not in known:
+            raise FlowError(f"--require: unknown {name!r}{nearest(name, known)}")

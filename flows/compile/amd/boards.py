@@ -30,9 +30,7 @@ BOARDS = {
         AmdBoard("Ultra96", "Ultra96", "xczu3eg-sbva484-1-e", _ZYNQ, 5.0),
         AmdBoard("ZCU104", "ZCU104", "xczu7ev-ffvc1156-2-e", _ZYNQ, 5.0),
         AmdBoard("KV260", "KV260_SOM", "xck26-sfvc784-2LV-c", _ZYNQ, 5.0),
-        AmdBoard(
-            "U250", "U250", "xcu250-figd2104-2L-e", "vitis_alveo", 4.0, "xilinx_u250_gen3x16_xdma_4_1_202210_1"
-        ),
+        AmdBoard("U250", "U250", "xcu250-figd2104-2L-e", "vitis_alveo", 4.0, "xilinx_u250_gen3x16_xdma_4_1_202210_1"),
     )
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,9 +29,11 @@ PARENT, MODEL = "parent.onnx", "model.onnx"
 
 @dataclass(frozen=True)
 class FinnGraph:
-    """`model`: the accelerator's nodes, specialized; `matched`: how its values relate to ours."""
+    """`model`: the accelerator's nodes, specialized; `plain`: the same before that, which Python executes; `matched`:
+    how its values relate to ours."""
 
     model: ModelWrapper
+    plain: ModelWrapper
     matched: Matched
 
 
@@ -49,12 +52,13 @@ def specialized(source: Path, network: Network, folder: Path, part: str) -> Finn
         outside = [node.name for node in parent.graph.node if node.op_type != "StreamingDataflowPartition"]
         raise FlowError(f"expected one accelerator, got {len(partitions)}; FINN cannot map {', '.join(outside)}")
     partition = getCustomOp(partitions[0])
-    model = ModelWrapper(partition.get_nodeattr("model"))
+    model = plain = ModelWrapper(partition.get_nodeattr("model"))
     for step in (SpecializeLayers(part), GiveUniqueNodeNames(), InferDataTypes()):
         model = model.transform(step)
     partition.set_nodeattr("model", MODEL)
     parent.save(str(folder / PARENT))
-    return FinnGraph(model, matched)
+    shutil.rmtree(folder / "partitions")
+    return FinnGraph(model, plain, matched)
 
 
 def minimize_widths() -> tuple:
