@@ -37,7 +37,9 @@ def main() -> int:
     work.mkdir()
     options = ["--skip-dep-update", "--accept-defaults", "--batch", "--build-path", str(work)]
     command = [str(finn), "build", *options, str(HERE / "flow.json"), str(HERE / "model.onnx")]
+    programs = os.pathsep.join([str(vivado / "bin"), str(hls / "bin"), os.environ.get("PATH", "")])
     environment = os.environ | {
+        "PATH": programs,  # finn looks for vivado there before it sets it itself
         "XILINX_HLS": str(hls),
         "XILINX_VITIS": str(_beside(vivado, "XILINX_VITIS", "Vitis")),
         "FINN_SETTINGS": str(work / "settings.yaml"),
