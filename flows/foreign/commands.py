@@ -1,4 +1,4 @@
-"""`holdfast check`, `compile` and `verify` of a QONNX file; with a preset's name the last two run stages, as ever."""
+"""`holdfast check`, `compile`, `verify` and `bitstream` of a QONNX file; with a preset's name the last three run stages."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Pixels = Annotated[
 def register(
     app: typer.Typer, one_line: Callable[[bool], AbstractContextManager[None]], run_stages: Callable[..., None]
 ) -> None:
-    """Adds the three commands. `one_line`: turns errors into one line; `run_stages`: runs stages of a preset."""
+    """Adds the four commands. `one_line`: turns errors into one line; `run_stages`: runs stages of a preset."""
 
     @app.command()
     def check(
@@ -95,9 +95,7 @@ def register(
     ) -> None:
         """Compare every engine's integers on a compiled QONNX file; with a preset, run its verify stage."""
         with one_line(debug):
-            if not (Path(what) / "dataflow.json").is_file():
-                if Path(what).is_dir():
-                    raise FlowError(f"{what}: expected a folder that holdfast compile MODEL.onnx made, got another")
+            if not _compiled(what):
                 run_stages(needed_for(STAGES, "verify"), what, settings, again, out, data)
                 return
             from flows.foreign.verify import mismatches, verify_folder
@@ -114,6 +112,30 @@ def register(
             if wrong := mismatches(record):
                 raise FlowError(f"expected the golden integers everywhere, got others on {', '.join(wrong)}")
 
+    @app.command("bitstream")
+    def bitstream_command(
+        what: Annotated[str, typer.Argument(metavar="DIR|PRESET", help="What compile --out made, or a preset.")],
+        board: Annotated[str | None, typer.Option(help="Of a folder: its board [what it was compiled for].")] = None,
+        seed: Annotated[int, typer.Option(min=0, help="Of a folder: place and route.")] = 1,
+        out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Of a preset: the run.")] = None,
+        settings: Settings = None,
+        again: Again = None,
+        data: Data = None,
+        debug: Debug = False,
+    ) -> None:
+        """Synthesize, place and route a compiled QONNX file; with a preset, run its bitstream stage."""
+        with one_line(debug):
+            if not _compiled(what):
+                run_stages(needed_for(STAGES, "bitstream"), what, settings, again, out, data)
+                return
+            from flows.foreign.bitstream import FOLDER, bitstream_lines, bitstream_of
+
+            with Console(stderr=True).status("synthesis") as status:
+                record = bitstream_of(Path(what), board, seed=seed, progress=status.update)
+            for line in bitstream_lines(record):
+                typer.echo(line)
+            typer.echo(f"written: {Path(what) / FOLDER / record['bitstream']}")
+
 
 def compiled_lines(record: dict) -> list[str]:
     """What a user wants to know of `compile.json`."""
@@ -129,6 +151,15 @@ def compiled_lines(record: dict) -> list[str]:
     if record["finn"] is None:
         lines.append(f"finn: not available: {record['finn_reason']}")
     return lines
+
+
+def _compiled(what: str) -> bool:
+    """Whether it names a compiled folder rather than a preset. Raises FlowError for a folder of another kind."""
+    if (Path(what) / "dataflow.json").is_file():
+        return True
+    if Path(what).is_dir():
+        raise FlowError(f"{what}: expected a folder that holdfast compile MODEL.onnx made, got another")
+    return False
 
 
 def _model(path: str) -> Path:
