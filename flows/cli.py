@@ -36,7 +36,7 @@ LOG_WIDTH = 120  # of tables, where no terminal says
 
 data_app = typer.Typer(help="The data sets.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
-OWN_COMMANDS = ("compile", "verify", "bitstream")  # they take a QONNX file or its folder as well: flows/foreign/commands.py
+OWN_COMMANDS = ("compile", "verify", "bitstream")  # of QONNX files as well: flows/foreign/commands.py
 
 Preset = Annotated[str, typer.Argument(help="A preset's name (see holdfast presets) or a file.toml.")]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override, as in train.epochs=3.")]

@@ -1,4 +1,4 @@
-"""`holdfast check`, `compile`, `verify` and `bitstream` of a QONNX file; with a preset's name the last three run stages."""
+"""`holdfast check`, `compile`, `verify` and `bitstream` of a QONNX file; a preset's name runs the stages instead."""
 
 from __future__ import annotations
 
@@ -87,6 +87,7 @@ def register(
         images: Annotated[Path | None, typer.Option(metavar="FILE.npy", help="uint8 (N, C, H, W) [made].")] = None,
         labels: Annotated[Path | None, typer.Option(metavar="FILE.npy", help="Their classes (N,).")] = None,
         sample: Annotated[int, typer.Option(min=0, help="Images of the slow executors; 0 means all.")] = 50,
+        rtl: Annotated[int, typer.Option(min=0, help="Images of the circuit; 0 means all.")] = 0,
         out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Of a preset: the run.")] = None,
         settings: Settings = None,
         again: Again = None,
@@ -104,7 +105,7 @@ def register(
             if labels is not None and images is None:
                 raise FlowError("--labels: expected --images with them, got none")
             with Console(stderr=True).status("verifying") as status:
-                record = verify_folder(Path(what), images, labels, sample=sample, progress=status.update)
+                record = verify_folder(Path(what), images, labels, sample=sample, rtl=rtl, progress=status.update)
             _console().print(ladder_table(record))
             circuit = record["circuit"]
             typer.echo(f"cycles per frame: {circuit['cycles_per_frame']}, bound {circuit['cycles_per_frame_bound']}")
@@ -116,6 +117,9 @@ def register(
     def bitstream_command(
         what: Annotated[str, typer.Argument(metavar="DIR|PRESET", help="What compile --out made, or a preset.")],
         board: Annotated[str | None, typer.Option(help="Of a folder: its board [what it was compiled for].")] = None,
+        clock_mhz: Annotated[
+            float | None, typer.Option(metavar="F", help="Of a folder [what it was compiled for].")
+        ] = None,
         seed: Annotated[int, typer.Option(min=0, help="Of a folder: place and route.")] = 1,
         out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Of a preset: the run.")] = None,
         settings: Settings = None,
@@ -131,7 +135,7 @@ def register(
             from flows.foreign.bitstream import FOLDER, bitstream_lines, bitstream_of
 
             with Console(stderr=True).status("synthesis") as status:
-                record = bitstream_of(Path(what), board, seed=seed, progress=status.update)
+                record = bitstream_of(Path(what), board, clock_mhz=clock_mhz, seed=seed, progress=status.update)
             for line in bitstream_lines(record):
                 typer.echo(line)
             typer.echo(f"written: {Path(what) / FOLDER / record['bitstream']}")

@@ -29,11 +29,13 @@ def verify_folder(
     labels: Path | None = None,
     *,
     sample: int = SLOW,
+    rtl: int = 0,
     progress: Callable[[str], None] = lambda text: None,
 ) -> dict[str, object]:
     """Runs the ladder and writes `verify.json`; returns that record. The circuit is built into `circuit/`.
 
-    `images`: .npy of uint8 (N, C, H, W); `labels`: .npy of integers (N,). Raises FlowError for files of another form.
+    `images`: .npy of uint8 (N, C, H, W); `labels`: .npy of integers (N,). `sample`, `rtl`: how many images the slow
+    executors and the circuit take, 0 for all. Raises FlowError for files of another form.
     """
     record = _record(folder)
     dataflow = Dataflow.load(folder)
@@ -48,7 +50,7 @@ def verify_folder(
     library = build(dataflow, folder / "circuit")
     finn = folder / "finn.onnx"
     evidence = Evidence(pictures, 0, None, folder / "model.onnx", finn, record, dataflow, library)
-    found = verify(evidence, VerifyConfig(qonnx=sample, finn=sample, golden=0, rtl=0), folder / "circuit", progress)
+    found = verify(evidence, VerifyConfig(qonnx=sample, finn=sample, golden=0, rtl=rtl), folder / "circuit", progress)
     found["images"] = {"source": images.name if images else "made", "count": len(pictures)}
     found["circuit"] = _timing(dataflow, library, pictures)
     if classes is not None:

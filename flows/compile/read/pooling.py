@@ -26,7 +26,8 @@ def window(reader: Reader, node: onnx.NodeProto, codes: Codes) -> tuple[tuple[in
     kernel = list(options.get("kernel_shape", []))
     strides = list(options.get("strides", [1] * len(kernel)))
     image = codes.layout.sizes["H"], codes.layout.sizes["W"]
-    if not codes.layout.is_image() or len(kernel) != len(codes.layout.groups) - 1 or strides != kernel:
+    sized = codes.layout.is_image() and len(kernel) == len(strides) == len(codes.layout.groups) - 1
+    if not sized or not all(map(_apart, image[-len(kernel) :], kernel, strides)):
         raise refuse(node, f"a pool {kernel} with strides {strides}", "use a pool of an image with equal stride")
     if options.get("auto_pad", "NOTSET") not in ("NOTSET", "VALID") or any(codes.pads):
         raise refuse(node, f"a pool with auto_pad {options.get('auto_pad')!r}", "export explicit pads")
@@ -36,6 +37,11 @@ def window(reader: Reader, node: onnx.NodeProto, codes: Codes) -> tuple[tuple[in
     if any(k > n for k, n in zip(kernel, image, strict=True)):
         raise refuse(node, f"a pool {kernel} on {image[0]} x {image[1]} pixels", "use a pool within the image")
     return tuple(kernel), tuple(n // k for n, k in zip(image, kernel, strict=True))
+
+
+def _apart(size: int, kernel: int, stride: int) -> bool:
+    """Whether windows along a side lie one behind the other; where only one fits, any stride says so."""
+    return stride == kernel or size // kernel == 1 and size - kernel < stride
 
 
 def max_pool(reader: Reader, node: onnx.NodeProto) -> tuple[Value, str]:
