@@ -33,7 +33,7 @@ def sum_type(rows: np.ndarray, codes: IntType) -> IntType:
 @dataclass(frozen=True, slots=True)
 class Geometry:
     """Of a convolution: `kernel`, `stride`, `dilation` as (rows, columns); `pads`: top, left, bottom, right, filled
-    with `pad_code`, the integer that stands for zero; `depthwise`: one filter per channel."""
+    with `pad_code`, the integer that stands for what the graph pads with; `depthwise`: one filter per channel."""
 
     kernel: tuple[int, int]
     stride: tuple[int, int] = (1, 1)

@@ -9,6 +9,7 @@ from pathlib import Path
 from flows.audit import record as audit_record
 from flows.certify import run as certificate
 from flows.errors import FlowError
+from flows.report.between import write_between
 from flows.report.run_files import open_run
 from flows.report.sections import accuracy
 from flows.report.summary import write_whole
@@ -116,11 +117,7 @@ def table(results: Path) -> str:
 
 def write_page(page: Path, results: Path) -> None:
     """Puts `table(results)` between the two marks of a Markdown file. Raises FlowError where the marks are missing."""
-    text = page.read_text()
-    if text.count(BEGIN) != 1 or text.count(END) != 1:
-        raise FlowError(f"{page}: expected the lines {BEGIN!r} and {END!r} once each")
-    before, rest = text.split(BEGIN)
-    write_whole(page, f"{before}{BEGIN}\n{table(results)}\n{END}{rest.split(END)[1]}")
+    write_between(page, BEGIN, END, table(results))
 
 
 def _defences(config: dict) -> list[str]:
