@@ -74,7 +74,10 @@ def test_overrides_are_checked_together() -> None:
         ("train.epochs=many", "train.epochs: expected a whole number, got text ('many')"),
         ("network.channels=8", "network.channels: expected a list, got a whole number (8)"),
         ("quant.weight_bits=[4, 'a']", "quant.weight_bits: expected a whole number, got text ('a')"),
-        ("quant.activation=dqa", "quant.activation: expected one of float, relu, dqa_fixed, dqa_dynamic, sq, got 'dqa'"),
+        (
+            "quant.activation=dqa",
+            "quant.activation: expected one of float, relu, dqa_fixed, dqa_dynamic, sq, got 'dqa'",
+        ),
         ("hil=3", "hil: expected a section, got a whole number (3)"),
         ("seed.x=3", "seed: it is a value, not a section; write --set seed=..."),
         ("seed", "--set: expected section.key=value, got 'seed'"),
