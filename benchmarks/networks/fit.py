@@ -71,7 +71,7 @@ def fastest(network: Unfolded, board: Board) -> tuple[Dataflow, list[str]]:
     best = network.folded(SLOWEST)
     if missing := short(best.resources(), board):
         return best, missing
-    top = network.folded(1)
+    top = network.folded(network.folded(1).cycles_per_frame_bound)  # no wider than the one pixel a cycle can feed
     if not short(top.resources(), board):
         return top, []
     fits, fails = best.cycles_per_frame_bound, top.cycles_per_frame_bound
