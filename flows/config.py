@@ -60,10 +60,10 @@ class AttackConfig:
 
 @dataclass(frozen=True, slots=True)
 class CompileConfig:
-    """`target_fps` at `clock_mhz` asks for the smallest circuit of that frame rate, `fill_board` instead for the fastest
-    that the board holds, and `folding_config_file` names a file that says it all (FINN's word and format). `fifo_depth`:
-    beats between operators, 0 for no buffers, else at least 2. `max_utilization`: share of the board's LUT4 and
-    flip-flops that the circuit may take by its estimates."""
+    """`target_fps` at `clock_mhz` asks for the smallest circuit of that frame rate, `fill_board` instead for the
+    fastest that the board holds, and `folding_config_file` names a file that says it all (FINN's word and format).
+    `fifo_depth`: beats between operators, 0 for no buffers, else at least 2. `max_utilization`: share of the board's
+    LUT4 and flip-flops that the circuit may take by its estimates."""
 
     target_fps: int
     clock_mhz: float

@@ -55,7 +55,8 @@ def compile_command(
     clock_mhz: Annotated[float | None, typer.Option(metavar="F", help="The circuit's clock.")] = None,
     target_fps: Annotated[int | None, typer.Option(metavar="N", help="Frames a second to fold for.")] = None,
     folding: Annotated[
-        Path | None, typer.Option("--folding", metavar="FILE.json", help="PE and SIMD by node, as holdfast fold writes.")
+        Path | None,
+        typer.Option("--folding", metavar="FILE.json", help="PE and SIMD by node (see holdfast fold)."),
     ] = None,
     pixels: Pixels = None,
     settings: Settings = None,

@@ -71,10 +71,9 @@ class Space:
         floor = max(min(found) for found in self._cycles().values())
         return sorted({cycles for cycles in every if cycles >= floor})
 
-    def fixed(self) -> list[str]:
-        """The units that keep the whole from being faster, with what follows or feeds them."""
-        least = {names: min(found) for names, found in self._cycles().items()}
-        return sorted({names[-1] for names, cycles in least.items() if cycles == max(least.values())})
+    def fixed(self, cycles: int) -> list[str]:
+        """The decisions that take so many cycles at any folding, with what follows or feeds them."""
+        return sorted({names[-1] for names, found in self._cycles().items() if min(found) >= cycles})
 
     def _cycles(self) -> dict[tuple[str, ...], list[int]]:
         found = {(name,): [option.cycles for option in options] for name, options in self.decisions.items()}
@@ -102,7 +101,7 @@ class _Builder:
         return [INPUT, *(plan.name for plan in self.plans)]
 
     def build(self, source: Stream, labels: bool) -> Space:
-        self.decide(INPUT, [Option(Folding(source.parallel), 0, source.parallel, Resources(), 0)], source)
+        self.decide(INPUT, [Option(Folding(source.parallel), 0, source.parallel, Resources(), source.beats)], source)
         for plan in self.plans:
             if isinstance(plan, WindowPlan):
                 continue  # with its unit

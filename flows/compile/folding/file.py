@@ -26,8 +26,9 @@ def read_foldings(path: Path, plans: list[Plan]) -> dict[str, Folding]:
     """The foldings that a file gives, by our names or by FINN's: its nodes of a kind are ours of that kind, in order.
 
     Attributes: `PE` and `SIMD` (1 where missing), `resType` ("auto", "lut" or "dsp") and `ram_style` ("auto",
-    "distributed" or "block"); others are FINN's own affair. A join that the file does not name is as wide as the slowest
-    unit lets it be. Raises FlowError naming the entry where the file is none, does not fit the network, or is not legal.
+    "distributed" or "block"); others are FINN's own affair. A join that the file does not name is as narrow as
+    the slowest unit lets it be. Raises FlowError naming the entry where the file is none, does not fit the network, or
+    is not legal.
     """
     entries = _read(path)
     units = {plan.name: plan for plan in plans if isinstance(plan, tuple(FINN_KINDS))}
@@ -52,8 +53,7 @@ def read_foldings(path: Path, plans: list[Plan]) -> dict[str, Folding]:
 def our_entries(foldings: Mapping[str, Folding]) -> dict[str, dict[str, object]]:
     """A file by our names, for networks that FINN has no nodes for."""
     return {
-        name: {"PE": f.pe, "SIMD": f.simd, "resType": f.products, "ram_style": f.memory}
-        for name, f in foldings.items()
+        name: {"PE": f.pe, "SIMD": f.simd, "resType": f.products, "ram_style": f.memory} for name, f in foldings.items()
     }
 
 

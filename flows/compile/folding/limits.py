@@ -42,7 +42,8 @@ def limits(search: Search, solution: Solution) -> Limits:
     slowest = tuple(op.name for op in solution.dataflow.ops if op.cycles_per_frame == solution.cycles)
     faster = [cycles for cycles in search.candidates if cycles < solution.cycles]
     if not faster:
-        return Limits(slowest, None, tuple(search.space.fixed()))
+        fixed = tuple(search.space.fixed(solution.cycles))
+        return Limits(slowest, None, fixed or slowest)
     return Limits(slowest, _step(search, solution, faster[-1]))
 
 

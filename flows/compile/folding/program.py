@@ -82,8 +82,7 @@ class _Program:
                 if cost.cycles <= cycles:
                     self.pairs.append((index, given, taken, cost + Cost(link.fifo(taken, held))))
         self.costs = np.array(
-            [astuple(option.cost) for _, option in self.options]
-            + [astuple(cost.resources) for *_, cost in self.pairs],
+            [astuple(option.cost) for _, option in self.options] + [astuple(cost.resources) for *_, cost in self.pairs],
             dtype=float,
         ).reshape(-1, 4)
         self.integrality = np.array([1] * len(self.options) + [0] * len(self.pairs))

@@ -13,7 +13,7 @@ SHOWN = 4  # names in a list
 
 
 def record(folded: Folded) -> dict[str, object]:
-    """Plain values; `target_cycles` is null where no frame rate was asked for, `limits` where a file gave the folding."""
+    """Plain values; `target_cycles` is null where no frame rate was asked for, `limits` where a file decided."""
     dataflow = folded.dataflow
     slowest = max(dataflow.ops, key=lambda op: op.cycles_per_frame)
     cycles = {op.name: op.cycles_per_frame for op in dataflow.ops}
@@ -80,7 +80,8 @@ def _why(folded: Folded, limits: Limits, clock_mhz: float) -> str:
         short = " and ".join(f"{count:,} {WORDS[key]}" for key, count in step.short.items())
         there = " and ".join(f"{getattr(folded.budget, key):,}" for key in step.short)
         return f"nothing faster fits: {next_step}{units}, and takes at least {short} where there are {there}"
-    return f"nothing faster fits: {next_step}{units}, and takes about {_resources(step.needs)}; other mixtures exceed the board too"
+    needs = f"takes about {_resources(step.needs)}; other mixtures exceed the board too"
+    return f"nothing faster fits: {next_step}{units}, and {needs}"
 
 
 def _rate(cycles: int, clock_mhz: float) -> str:
@@ -94,4 +95,3 @@ def _resources(cost: Resources) -> str:
 def _some(names: list[str]) -> str:
     shown = ", ".join(names[:SHOWN])
     return f"{shown} and {len(names) - SHOWN} more" if len(names) > SHOWN else shown
-

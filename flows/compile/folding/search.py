@@ -40,7 +40,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Solution:
-    """`least`: no circuit that takes at most the cycles asked for has a lower price. `cost`: by `Dataflow.resources`."""
+    """`cost`: by `Dataflow.resources`, and its `price`; `least`: no circuit as fast as asked for has a lower one."""
 
     foldings: Mapping[str, Folding]
     dataflow: Dataflow
@@ -63,8 +63,20 @@ class Search:
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         self.space: Space = space(problem.plans, problem.source, problem.fifo_depth, labels=problem.labels)
-        self.candidates = self.space.cycles()
+        self.candidates = self._reachable(self.space.cycles())
         self.joins = any(link.fifos for link in self.space.links)
+
+    def _reachable(self, candidates: list[int]) -> list[int]:
+        """Those that all operators together can keep; the first is nearly always one."""
+        low, high = 0, len(candidates) - 1
+        middle = low
+        while low < high:
+            if solve(self.space, self.problem.prices, cycles=candidates[middle]) is None:
+                low = middle + 1
+            else:
+                high = middle
+            middle = (low + high) // 2
+        return candidates[low:]
 
     def relaxed(self, cycles: int, *, prices: Resources | None = None, limited: bool = True) -> Selection | None:
         """The selection of the least price with FIFOs as small as can be: where there is none, no circuit fits."""
@@ -108,9 +120,7 @@ class Search:
     def _circuit(self, selection: Selection, least: int) -> Solution:
         problem = self.problem
         foldings = {name: option.folding for name, option in selection.options.items() if name != INPUT}
-        dataflow = assemble(
-            problem.name, problem.plans, problem.source, foldings, problem.fifo_depth, problem.labels
-        )
+        dataflow = assemble(problem.name, problem.plans, problem.source, foldings, problem.fifo_depth, problem.labels)
         cost = dataflow.resources()
         return Solution(foldings, dataflow, cost, price(cost, problem.prices), least)
 

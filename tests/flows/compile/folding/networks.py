@@ -76,9 +76,7 @@ class Network:
         weights = self.weight_type.decode(codes)
         bias = self.random.integers(-3, 4, rows)
         name = f"unit{len(self.plans)}"
-        plan = MatVecPlan(
-            name, (self.last,), positions, weights, self.weight_type, UINT2, bias, 0, channels, elements
-        )
+        plan = MatVecPlan(name, (self.last,), positions, weights, self.weight_type, UINT2, bias, 0, channels, elements)
         return self.append(plan, (*(positions or (1, 1)), rows))
 
     def depthwise(self, kernel: int = 2) -> Network:
@@ -92,7 +90,7 @@ class Network:
 
     def act(self) -> Network:
         channels = self.shape[2]
-        table = np.sort(self.random.integers(-20, 20, (channels, 3)), axis=1)
+        table = np.sort(self.random.integers(0, 4, (channels, 3)), axis=1)
         shape = self.shape if self.shape[:2] != (1, 1) else (channels,)
         return self.append(ThresholdPlan(f"act{len(self.plans)}", (self.last,), shape, table, UINT2, 0), self.shape)
 

@@ -17,15 +17,15 @@ from hw.op import Resources
 from tests.flows.compile.folding.networks import INT4, Network, circuit, every_folding
 
 CHAINS: dict[str, Callable[[], Network]] = {
-    "dense": lambda: Network((1, 1, 3), weight_type=INT4).dense(3).act().dense(2),
-    "conv": lambda: Network((3, 3, 2)).conv(2).act().dense(1),
-    "padded": lambda: Network((3, 3, 2)).pad().conv(2).act().pool().pointwise(1),
-    "depthwise": lambda: Network((3, 3, 2)).depthwise().act().dense(1),
-    "first activation": lambda: Network((2, 2, 3)).conv(2).act().pointwise(2),
+    "dense": lambda: Network((1, 1, 2), weight_type=INT4).dense(2).act().dense(1),
+    "conv": lambda: Network((2, 2, 2)).conv(2).act().dense(2),
+    "padded": lambda: Network((2, 2, 2)).pad().conv(2).act().pool().pointwise(1),
+    "depthwise": lambda: Network((2, 2, 2)).depthwise().act().dense(2),
+    "first activation": lambda: Network((1, 2, 3)).act().pointwise(2).act().pointwise(2),
 }
 GRAPHS: dict[str, Callable[[], Network]] = {
-    "residual": lambda: Network((2, 2, 2)).pointwise(2).act().pad().conv(2, 3).act().add("act1").act(),
-    "concatenation": lambda: Network((2, 2, 2)).conv(2, 1).act().pointwise(2).act().concat("act2", 2),
+    "residual": lambda: Network((2, 2, 2)).act().pad().conv(2, 3).act().add("act0").act(),
+    "concatenation": lambda: Network((2, 2, 2)).act().pointwise(2).act().concat("act0", 2).pointwise(1),
 }
 
 
@@ -48,12 +48,14 @@ def circuits() -> dict[str, list[tuple[int, Resources]]]:
 
 
 @given(st.data())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_brute_force_finds_nothing_smaller_or_faster(circuits: dict, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(sorted(CHAINS | GRAPHS)))
     every, network = circuits[name], (CHAINS | GRAPHS)[name]()
     chosen = data.draw(st.sampled_from(every))[1]
-    budget = Resources(*(value + data.draw(st.integers(-40, 40)) for value in astuple(chosen)[:2]), *astuple(chosen)[2:])
+    budget = Resources(
+        *(value + data.draw(st.integers(-40, 40)) for value in astuple(chosen)[:2]), *astuple(chosen)[2:]
+    )
     within = [(cycles, price(cost, PRICES)) for cycles, cost in every if fits(cost, budget)]
     found = search(network, budget)
 
