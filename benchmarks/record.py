@@ -34,3 +34,9 @@ def write(path: Path, record: dict[str, object]) -> None:
     part = path.with_name(f"{path.name}.{os.getpid()}.partial")
     part.write_text(json.dumps(record, indent=1) + "\n")
     os.replace(part, path)
+
+
+def earlier(path: Path, tools: dict[str, str]) -> list[dict]:
+    """Rows that a run with the same tools has measured: a benchmark that was stopped goes on."""
+    record = json.loads(path.read_text()) if path.is_file() else {}
+    return record["rows"] if record.get("versions") == tools else []

@@ -10,7 +10,7 @@ from statistics import median
 import numpy as np
 
 from benchmarks.measure import CLOCK_MHZ, Unit, measure, of_operator
-from benchmarks.record import versions, write
+from benchmarks.record import earlier, versions, write
 from hw.inttype import IntType
 from hw.ops.matvec.matvec import MatVec
 
@@ -77,12 +77,6 @@ def main() -> None:
                 rows.append(compare(weights, values, folding, arguments.seeds))
                 print(json.dumps(rows[-1]), flush=True)
                 write(arguments.out, {"target_mhz": CLOCK_MHZ, "versions": tools, "rows": rows})
-
-
-def earlier(path: Path, tools: dict[str, str]) -> list[dict[str, object]]:
-    """Rows that a run with the same tools has measured: one that was stopped goes on."""
-    record = json.loads(path.read_text()) if path.is_file() else {}
-    return record["rows"] if record.get("versions") == tools else []
 
 
 if __name__ == "__main__":
