@@ -14,10 +14,14 @@ TOOLS = (
 )
 
 
-def versions() -> dict[str, str]:
-    """Of the tools that are installed."""
+#: What the figures of synthesis depend on.
+SYNTHESIS = TOOLS[:2]
+
+
+def versions(tools: tuple[str, ...] = TOOLS) -> dict[str, str]:
+    """Of those tools that are installed."""
     there = {distribution.name for distribution in metadata.distributions()}
-    return {tool: metadata.version(tool) for tool in TOOLS if tool in there}
+    return {tool: metadata.version(tool) for tool in tools if tool in there}
 
 
 def emit(record: dict[str, object], out: str | Path | None) -> None:

@@ -16,7 +16,7 @@ from statistics import median
 
 from benchmarks.measure import measure, of_operator
 from benchmarks.operators import spread
-from benchmarks.record import earlier, versions, write
+from benchmarks.record import SYNTHESIS, earlier, versions, write
 from hw.dataflow import Dataflow
 from hw.op import Op, inputs_of, outputs_of
 
@@ -75,7 +75,7 @@ def main() -> None:
     parser.add_argument("--placed", nargs="*", type=Path, default=[], help="finished runs, or folders of placed ones")
     parser.add_argument("--only-placed", action="store_true", help="measure nothing anew")
     arguments = parser.parse_args()
-    tools = versions()
+    tools = versions(SYNTHESIS)
     names = {folder.name for folder in arguments.placed}
     rows = [old for old in earlier(arguments.out, tools) if old["source"] not in names]
     rows += [found for folder in arguments.placed for found in placed(folder)]

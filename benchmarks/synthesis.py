@@ -10,7 +10,7 @@ from statistics import median
 import numpy as np
 
 from benchmarks.measure import CLOCK_MHZ, Unit, measure, of_operator
-from benchmarks.record import earlier, versions, write
+from benchmarks.record import SYNTHESIS, earlier, versions, write
 from hw.inttype import IntType
 from hw.ops.matvec.matvec import MatVec
 
@@ -69,7 +69,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--quick", action="store_true", help="the first folding only")
     arguments = parser.parse_args()
-    tools = versions()
+    tools = versions(SYNTHESIS)
     rows = earlier(arguments.out, tools)
     for folding in FOLDINGS[:1] if arguments.quick else FOLDINGS:
         for weights, values in TYPES:
