@@ -13,6 +13,7 @@ from flows.attack.common import labels
 from flows.attack.criteria import accuracy
 from flows.attack.fgsm import Fgsm
 from flows.attack.gradients import zero_gradients
+from flows.attack.layer_record import layer_record
 from flows.attack.pgd import Pgd
 from flows.attack.registry import build
 from flows.attack.square import Square
@@ -148,6 +149,7 @@ class Evaluation:
             "attacks": [attack_record(batch) for batch in self._batches],
             "worst_case": accuracy(~self.worst.fooled),
             "curve": curve,
+            "layers": layer_record(self._subject.target, self._x, self.worst.images, config.epsilon, self._seed),
             "audit": judge(evidence),
         }
 

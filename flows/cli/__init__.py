@@ -1,6 +1,6 @@
 """The command line: `app`, and one file per group of commands."""
 
-from flows.cli import board, build_amd, campaign, data, doctor, fold, foreign, judge, publish, stages, study
+from flows.cli import board, build_amd, campaign, data, doctor, ensemble, fold, foreign, judge, publish, stages, study
 from flows.cli.app import app
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "campaign",
     "data",
     "doctor",
+    "ensemble",
     "fold",
     "foreign",
     "judge",

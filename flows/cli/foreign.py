@@ -1,4 +1,4 @@
-"""`holdfast check`, `compile` and `verify` of a QONNX file; with a preset's name the last two run stages, as ever."""
+"""`holdfast check`, `compile` and `verify` of a QONNX file, `bitstream` of its circuit; a preset's name runs stages."""
 
 from __future__ import annotations
 
@@ -90,6 +90,7 @@ def verify_command(
     images: Annotated[Path | None, typer.Option(metavar="FILE.npy", help="uint8 (N, C, H, W) [made].")] = None,
     labels: Annotated[Path | None, typer.Option(metavar="FILE.npy", help="Their classes (N,).")] = None,
     sample: Annotated[int, typer.Option(min=0, help="Images of the slow executors; 0 means all.")] = 50,
+    rtl: Annotated[int, typer.Option(min=0, help="Images of the circuit; 0 means all.")] = 0,
     out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Of a preset: the run.")] = None,
     settings: Settings = None,
     again: Again = None,
@@ -98,9 +99,7 @@ def verify_command(
 ) -> None:
     """Compare every engine's integers on a compiled QONNX file; with a preset, run its verify stage."""
     with one_line(debug):
-        if not (Path(what) / "dataflow.json").is_file():
-            if Path(what).is_dir():
-                raise FlowError(f"{what}: expected a folder that holdfast compile MODEL.onnx made, got another")
+        if not _compiled(what):
             run_stages(needed_for(STAGES, "verify"), what, settings, again, out, data)
             return
         from flows.foreign.verify import mismatches, verify_folder
@@ -109,13 +108,41 @@ def verify_command(
         if labels is not None and images is None:
             raise FlowError("--labels: expected --images with them, got none")
         with Console(stderr=True).status("verifying") as status:
-            record = verify_folder(Path(what), images, labels, sample=sample, progress=status.update)
+            record = verify_folder(Path(what), images, labels, sample=sample, rtl=rtl, progress=status.update)
         table_console(WIDTH).print(ladder_table(record))
         circuit = record["circuit"]
         typer.echo(f"cycles per frame: {circuit['cycles_per_frame']}, bound {circuit['cycles_per_frame_bound']}")
         typer.echo(f"written: {Path(what) / 'verify.json'}")
         if wrong := mismatches(record):
             raise FlowError(f"expected the golden integers everywhere, got others on {', '.join(wrong)}")
+
+
+@app.command("bitstream")
+def bitstream_command(
+    what: Annotated[str, typer.Argument(metavar="DIR|PRESET", help="What compile --out made, or a preset.")],
+    board: Annotated[str | None, typer.Option(help="Of a folder: its board [what it was compiled for].")] = None,
+    clock_mhz: Annotated[
+        float | None, typer.Option(metavar="F", help="Of a folder [what it was compiled for].")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of a folder: place and route.")] = 1,
+    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Of a preset: the run.")] = None,
+    settings: Settings = None,
+    again: Again = None,
+    data: Data = None,
+    debug: Debug = False,
+) -> None:
+    """Synthesize, place and route a compiled QONNX file; with a preset, run its bitstream stage."""
+    with one_line(debug):
+        if not _compiled(what):
+            run_stages(needed_for(STAGES, "bitstream"), what, settings, again, out, data)
+            return
+        from flows.foreign.bitstream import FOLDER, bitstream_lines, bitstream_of
+
+        with Console(stderr=True).status("synthesis") as status:
+            record = bitstream_of(Path(what), board, clock_mhz=clock_mhz, seed=seed, progress=status.update)
+        for line in bitstream_lines(record):
+            typer.echo(line)
+        typer.echo(f"written: {Path(what) / FOLDER / record['bitstream']}")
 
 
 def compiled_lines(record: dict) -> list[str]:
@@ -132,6 +159,15 @@ def compiled_lines(record: dict) -> list[str]:
     if record["finn"] is None:
         lines.append(f"finn: not available: {record['finn_reason']}")
     return lines
+
+
+def _compiled(what: str) -> bool:
+    """Whether it names a compiled folder rather than a preset. Raises FlowError for a folder of another kind."""
+    if (Path(what) / "dataflow.json").is_file():
+        return True
+    if Path(what).is_dir():
+        raise FlowError(f"{what}: expected a folder that holdfast compile MODEL.onnx made, got another")
+    return False
 
 
 def model_file(path: str) -> Path:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from math import lcm
 
+import numpy as np
+
 from flows.compile.folding.folding import Folding
 from flows.compile.plan import (
     AddPlan,
@@ -136,10 +138,12 @@ class Assembler:
 
     def threshold(self, plan: ThresholdPlan) -> str:
         stream = self.take(plan.inputs[0])
-        of = self.streams[stream]
-        unit = op_class("threshold")(
-            plan.name, plan.shape, of.dtype, plan.thresholds, plan.output_type, of.parallel, plan.start, plan.step
-        )
+        of, noise = self.streams[stream], plan.noise
+        levels = (plan.name, plan.shape, of.dtype, plan.thresholds, plan.output_type, of.parallel)
+        if noise is None:
+            return self.add(op_class("threshold")(*levels, plan.start, plan.step), stream)
+        spread = np.array(noise.spread, dtype=np.int64)
+        unit = op_class("stochastic_threshold")(*levels, spread, plan.start, plan.step, noise.seed, noise.bits)
         return self.add(unit, stream)
 
     def pool(self, plan: PoolPlan) -> str:

@@ -19,7 +19,9 @@ MEMORIES = ("auto", "distributed", "block")
 PRODUCTS = ("auto", "lut", "dsp")
 #: Both operands of so many bits: one multiplier takes the place of a hundred LUT4.
 AUTO_MULTIPLIER_BITS = 6
-MAX_OPERAND_BITS = 8
+MAX_WEIGHT_BITS = 8
+#: Wider than an activation, as the sums of a pool are.
+MAX_INPUT_BITS = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +29,8 @@ class MatVec:
     """y[m] = ((sum over k of weights[m, k] * x[k]) << shift) + bias[m] for each vector x of the stream.
 
     `shape`: of the vectors, (OH, OW), or () for one vector per frame; streams are (*shape, K) and (*shape, M).
-    `weights`: integers (M, K) of `weight_type`; `input_type`: of x; both 1 to 8 bits, unsigned, signed or bipolar.
+    `weights`: integers (M, K) of `weight_type`, 1 to 8 bits; `input_type`: of x, 1 to 16 bits; both unsigned, signed or
+    bipolar.
     `pe`: rows per cycle, divides M, elements per output beat; `simd`: columns per cycle, divides K, elements per
     input beat. `bias`: integers (M,), None for zeros. `shift`: 0 to 31. `memory`: of the weights, "auto",
     "distributed" (logic) or "block". `products`: "lut", bit by bit in logic, "dsp", a multiplier of the device for each
@@ -58,9 +61,10 @@ class MatVec:
         if weights.dtype.kind not in "iu" or weights.ndim != 2 or weights.size == 0:
             raise HardwareError(f"{self.name}: expected integer weights (M, K), got {weights.dtype} {weights.shape}")
         weights = weights.astype(np.int64)
-        for what, dtype in (("a weight", self.weight_type), ("an input", self.input_type)):
-            if dtype.bits > MAX_OPERAND_BITS:
-                raise HardwareError(f"{self.name}: expected {what} type of 1 to 8 bits, got {dtype.name}")
+        limits = (("a weight", self.weight_type, MAX_WEIGHT_BITS), ("an input", self.input_type, MAX_INPUT_BITS))
+        for what, dtype, most in limits:
+            if dtype.bits > most:
+                raise HardwareError(f"{self.name}: expected {what} type of 1 to {most} bits, got {dtype.name}")
         self.weight_type.check(weights, f"{self.name} weights")
         bias = np.zeros(len(weights), np.int64) if self.bias is None else np.array(self.bias)
         if bias.dtype.kind not in "iu" or bias.shape != (len(weights),):
