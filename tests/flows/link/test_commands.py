@@ -70,6 +70,7 @@ def test_verify_and_attack_through_a_damaged_line(folder: Path) -> None:
         (("verify", "out", "--target", "serial:/dev/x", "--noise", "0.1"), "expected noise only on a simulated line"),
         (("verify", "out", "--target", "/dev/x"), "expected serial:PORT or serial:PORT@BAUD, got '/dev/x'"),
         (("info", "serial:/dev/no-such-port"), "/dev/no-such-port: expected a serial port at 1000000 baud"),
+        (("verify", "out", "--simulate", "--images", "no.npy"), "no.npy: expected a .npy file, found none"),
         (("simulate", "nowhere"), "expected a run directory, got none"),
         (("simulate", "out", "--board", "ulx3s"), "unknown board 'ulx3s': expected one of colorlight_i5"),
         (("attack", "out", "--simulate", "--attack", "pgd"), "a circuit has no attack 'pgd'"),
