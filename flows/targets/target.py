@@ -11,7 +11,7 @@ import numpy as np
 class Target(Protocol):
     """Something that maps images to integer scores.
 
-    `name`: one of `torch`, `onnxruntime`, `rtl`, `remote:HOST:PORT`, later `netlist`, `serial:...`; reports quote it.
+    `name`: one of `torch`, `onnxruntime`, `rtl`, `remote:HOST:PORT`, `serial:PORT`, later `netlist`; reports quote it.
     `queries`: images predicted since it was made.
     """
 

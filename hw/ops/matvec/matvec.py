@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
@@ -133,8 +134,11 @@ class MatVec:
     @property
     def multiplies(self) -> bool:
         """Whether the circuit uses the device's multipliers."""
+        return self._multiplies(self.products)
+
+    def _multiplies(self, products: str) -> bool:
         narrow = min(self.weight_type.bits, self.input_type.bits)
-        return self.products == "dsp" or self.products == "auto" and narrow >= AUTO_MULTIPLIER_BITS
+        return products == "dsp" or products == "auto" and narrow >= AUTO_MULTIPLIER_BITS
 
     def golden(self, values: np.ndarray) -> np.ndarray:
         """int64 (N, *shape, K) -> int64 (N, *shape, M)."""
@@ -197,6 +201,19 @@ class MatVec:
     def resources(self) -> Resources:
         """See `hw/ops/matvec/cost.py`."""
         return estimate(self._shape()[0])
+
+    def estimator(self) -> Callable[[int, int, str, str], Resources]:
+        """`resources` of the same unit by `pe`, `simd`, `memory` and `products`, quick for many of them."""
+        shape, (rows, columns) = self._shape()[0], self.weights.shape
+
+        def at(pe: int, simd: int, memory: str, products: str) -> Resources:
+            multiply = self._multiplies(products)
+            beats, folds = columns // simd, rows // pe
+            return estimate(
+                replace(shape, beats=beats, folds=folds, pe=pe, simd=simd, memory=memory, multiply=multiply)
+            )
+
+        return at
 
     def to_record(self) -> tuple[dict[str, object], dict[str, np.ndarray]]:
         parameters = {"shape": list(self.shape), "pe": self.pe, "simd": self.simd, "shift": self.shift}
