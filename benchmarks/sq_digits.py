@@ -1,6 +1,6 @@
 """Stochastic quantization ensembles against their twins on the 8x8 digits, small enough for one core.
 
-    python -m benchmarks.sq_digits [--epochs 24] [--images 100] [--work DIR] [--to results]
+    python -m benchmarks.sq_digits [--epochs 24] [--images 100] [--only NAME...]
 
 Trains what the preset digits-sq names and the alternatives to it: floating point, plain quantization, that with
 adversarial training, the ensemble without and with diversity, and with adversarial training. Every network is attacked
@@ -122,6 +122,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--epochs", type=int, default=24)
     parser.add_argument("--images", type=int, default=100)
+    parser.add_argument("--only", nargs="+", default=[], help="names of the networks, all by default")
     parser.add_argument("--work", type=Path, default=Path("runs/sq-digits"))
     parser.add_argument("--to", type=Path, default=Path("results"))
     given = parser.parse_args()
@@ -129,9 +130,10 @@ def main() -> None:
     preset = load_preset("digits-sq")
     config = dataclasses.replace(preset, train=dataclasses.replace(preset.train, epochs=given.epochs))
     command = f"python -m benchmarks.sq_digits --epochs {given.epochs} --images {given.images}"
+    command += f" --only {' '.join(given.only)}" if given.only else ""
     split, epsilon = load(config.data), config.attack.epsilon
     x, y = split.test_x[: given.images], split.test_y[: given.images]
-    todo = recipes(config)
+    todo = {name: recipe for name, recipe in recipes(config).items() if not given.only or name in given.only}
     subjects = {name: trained(name, recipe, split, given.work) for name, recipe in todo.items()}
     found = {}
     for name, subject in subjects.items():
@@ -153,7 +155,7 @@ def main() -> None:
     (given.to / "robustness").mkdir(parents=True, exist_ok=True)
     write_whole(given.to / "robustness" / "sq-digits.json", json.dumps(rows, indent=1) + "\n")
     effort = Effort(given.images, STEPS, 20)
-    for name in ("sq", "sq-without-diversity", "sq+at"):
+    for name in (name for name in todo if todo[name].quant.members):
         record = measure(subjects[name], split.test_x, split.test_y, config.attack, effort, config.seed, print)
         records.append({"name": name} | record)
         print(name, json.dumps(record["answers"]), json.dumps(record["detection"]), flush=True)
