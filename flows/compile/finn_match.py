@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.util.basic import get_by_name
 
 from flows.compile.network import Activation, Network, Product
 from flows.compile.thresholds import layer_thresholds
@@ -14,9 +15,9 @@ from flows.errors import FlowError
 
 @dataclass
 class Matched:
-    """`tensors`: operator name -> tensor of finn's graph with its values; `signs`: per matrix unit and channel, -1 where
-    finn's sums are the negatives of ours; `moved`: thresholds of finn's algebra that differ from the exact ones, per
-    activation."""
+    """`tensors`: operator name -> tensor of finn's graph with its values; `signs`: per matrix unit and channel, -1
+    where finn's sums are the negatives of ours; `moved`: thresholds of finn's algebra that differ from the exact ones,
+    per activation."""
 
     tensors: dict[str, str] = field(default_factory=dict)
     signs: dict[str, list[int]] = field(default_factory=dict)
@@ -29,8 +30,8 @@ class Matched:
 def match(model: ModelWrapper, network: Network) -> Matched:
     """Walks both graphs in order. Changes `model`: its thresholds become the exact ones.
 
-    Raises FlowError where finn's graph is not the network: other weights (up to sign, channel by channel), more or fewer
-    layers, nodes outside hardware.
+    Raises FlowError where finn's graph is not the network: other weights (up to sign, channel by channel), more or
+    fewer layers, nodes outside hardware.
     """
     for before, node in zip(network.nodes, network.nodes[1:], strict=False):
         if node.inputs != (before.name,):
@@ -46,6 +47,8 @@ def match(model: ModelWrapper, network: Network) -> Matched:
             matched.tensors[product.name] = node.output[0]
             if -1 in signs["signs"]:
                 matched.signs[product.name] = signs["signs"]
+        elif node.op_type == "Thresholding" and isinstance(_peek(waiting), Product) and _changes_nothing(model, node):
+            continue
         elif node.op_type == "Thresholding":
             activation = _next(waiting, Activation, node.name)
             relative = signs["signs"] if signs else [1] * len(activation.signs)
@@ -73,6 +76,18 @@ def _next(waiting: list, kind: type, name: str) -> Product | Activation:
                 return node
             raise FlowError(f"{name} of finn's graph stands where the network has {node.name}")
     raise FlowError(f"{name} of finn's graph has no counterpart in the network")
+
+
+def _peek(waiting: list) -> Product | Activation | None:
+    return next((node for node in waiting if isinstance(node, Product | Activation)), None)
+
+
+def _changes_nothing(model: ModelWrapper, node) -> bool:
+    """Whether thresholds 1, 2, 3, ... count what comes in: a quantizer of codes that are its own already."""
+    table = model.get_initializer(node.input[1])
+    offset = get_by_name(node.attribute, "ActVal")
+    counted = np.arange(1, table.shape[1] + 1)
+    return bool((np.ceil(table) == counted).all()) and (offset is None or offset.i == 0)
 
 
 def _relative_signs(name: str, product: Product, rows: np.ndarray) -> list[int]:

@@ -157,4 +157,3 @@ _PLANS = {
     Sum: _sum,
     Concatenation: _concatenation,
 }
-

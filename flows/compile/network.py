@@ -32,8 +32,8 @@ def sum_type(rows: np.ndarray, codes: IntType) -> IntType:
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
-    """Of a convolution: `kernel`, `stride`, `dilation` as (rows, columns); `pads`: top, left, bottom, right, filled with
-    `pad_code`, the integer that stands for zero; `depthwise`: one filter per channel."""
+    """Of a convolution: `kernel`, `stride`, `dilation` as (rows, columns); `pads`: top, left, bottom, right, filled
+    with `pad_code`, the integer that stands for zero; `depthwise`: one filter per channel."""
 
     kernel: tuple[int, int]
     stride: tuple[int, int] = (1, 1)
@@ -77,8 +77,8 @@ class Product(Node):
 
 @dataclass(frozen=True)
 class Activation(Node):
-    """`stairs`: exact map from the integer of its input to its code, of one channel. `signs`: per channel, -1 where that
-    integer is the negative of what the graph computes (weights in front were negated so that the staircase rises);
+    """`stairs`: exact map from the integer of its input to its code, of one channel. `signs`: per channel, -1 where
+    that integer is the negative of what the graph computes (weights in front were negated so that it rises);
     `stairs` takes the graph's own. `step`, `lowest`: per channel (or one for all), value = step * code + lowest.
     `labels`: axes of `tensor` in its order."""
 

@@ -133,6 +133,4 @@ class ConcatPlan:
     channels: tuple[int, ...]
 
 
-Plan = (
-    PadPlan | WindowPlan | MatVecPlan | DepthwisePlan | ThresholdPlan | PoolPlan | SumPoolPlan | AddPlan | ConcatPlan
-)
+Plan = PadPlan | WindowPlan | MatVecPlan | DepthwisePlan | ThresholdPlan | PoolPlan | SumPoolPlan | AddPlan | ConcatPlan

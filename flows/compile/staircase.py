@@ -42,9 +42,7 @@ class Affine:
 def spread(function, *columns: tuple[Fraction, ...]) -> tuple[Fraction, ...]:
     """`function` of the columns, element by element; a column of one element stands for all channels."""
     length = max(map(len, columns))
-    return tuple(
-        function(*row) for row in zip(*(c * length if len(c) == 1 else c for c in columns), strict=True)
-    )
+    return tuple(function(*row) for row in zip(*(c * length if len(c) == 1 else c for c in columns), strict=True))
 
 
 @dataclass(frozen=True, slots=True)

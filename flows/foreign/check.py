@@ -1,4 +1,4 @@
-"""`holdfast check`: every node of a QONNX file, what becomes of it, and what to do about those that have no hardware."""
+"""`holdfast check`: every node of a QONNX file, what becomes of it, and what to do where it has no hardware."""
 
 from __future__ import annotations
 

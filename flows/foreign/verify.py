@@ -38,7 +38,10 @@ def verify_folder(
     record = _record(folder)
     dataflow = Dataflow.load(folder)
     height, width, channels = _input_shape(folder)
-    pictures = made_images(dataflow, (height, width, channels)) if images is None else read_array(images, "images")
+    if images is None:  # mixed, so that a sample of the slow executors has some of every kind
+        pictures = np.random.default_rng(1).permutation(made_images(dataflow, (height, width, channels)))
+    else:
+        pictures = read_array(images, "images")
     check_images(pictures, str(images or "images"))
     classes = None if labels is None else _labels(labels, len(pictures))
     progress("Verilator and the C++ compiler")
@@ -66,7 +69,9 @@ def _record(folder: Path) -> dict:
         record = json.loads((folder / "compile.json").read_text())
     except (OSError, ValueError) as error:
         raise FlowError(f"{folder}: expected a folder that holdfast compile MODEL.onnx made, got {error}") from error
-    missing = [key for key in ("activations", "finn", "finn_reason", "logit_scale", "logit_offset") if key not in record]
+    missing = [
+        key for key in ("activations", "finn", "finn_reason", "logit_scale", "logit_offset") if key not in record
+    ]
     if missing:
         raise FlowError(f"{folder}/compile.json: expected {', '.join(missing)}, got none; compile again")
     return record

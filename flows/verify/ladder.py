@@ -156,9 +156,7 @@ class _Ladder:
                 different |= differing_images(inside[name].reshape(values.shape), values)
         for i in np.flatnonzero(different):
             image = int(suspects[i])
-            cases = (
-                excuse(i, reference, inside, self.activations) if np.array_equal(seen[i], scores[i]) else None
-            )
+            cases = excuse(i, reference, inside, self.activations) if np.array_equal(seen[i], scores[i]) else None
             if cases:
                 excused += [case | {"image": image} for case in cases]
                 continue

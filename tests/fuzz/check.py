@@ -9,7 +9,7 @@ import numpy as np
 
 from flows.compile.compiler import compile_model
 from flows.compile.finn_graph import run_finn_graph
-from flows.compile.layers import read_layers
+from flows.compile.read.network import read_network
 from flows.golden.session import GoldenSession
 from flows.simulate import Simulator, build
 from flows.verify.reference import excuse, run_reference
@@ -59,11 +59,10 @@ def _reference(case: Case, dataflow: Dataflow, record: dict, pictures: np.ndarra
     """The qonnx executor: exact networks must agree; in others, every differing image must be excused by proof."""
     scores, activations = run_reference(case.model, pictures, record)
     ours = dataflow.result(trace[dataflow.ops[-1].name]).scores
-    layers = read_layers(case.model, dataflow.input.dtype)
-    by_name = {name: layer for name, layer in zip(_activations(dataflow), layers, strict=False) if layer.stairs}
-    signs = {name: np.array(about["signs"]) for name, about in record["activations"].items()}
+    by_name = read_network(case.model, dataflow.input.dtype).activations
     if list(by_name) != list(activations):
         raise Disagreement(f"expected the activations {list(by_name)}, got {list(activations)}")
+    trace = trace | {"input": pictures.transpose(0, 2, 3, 1)}
     excused = 0
     for i in range(len(pictures)):
         inside = all(np.array_equal(trace[n][i].reshape(-1), v[i].reshape(-1)) for n, v in activations.items())
@@ -73,19 +72,18 @@ def _reference(case: Case, dataflow: Dataflow, record: dict, pictures: np.ndarra
             for name, values in activations.items():
                 equal(f"qonnx {name}, image {i}", values[i], trace[name][i])
             equal(f"qonnx scores, image {i}", scores[i], ours[i])
-        if not excuse(i, activations, trace, by_name, signs):
+        if not excuse(i, activations, trace, by_name):
             raise Disagreement(f"image {i}: qonnx gives {scores[i]}, golden {ours[i]}, and nothing excuses it")
         excused += 1
     return excused
 
 
-def _activations(dataflow: Dataflow) -> list[str]:
-    return [f"act_{op.name}" for op in dataflow.ops if op.kind == "matvec"]
-
-
 def _finn(folder: Path, dataflow: Dataflow, record: dict, pictures: np.ndarray, trace: dict) -> None:
+    if record["finn"] is None:
+        raise Disagreement(f"finn: {record['finn_reason']}")
     last = [op for op in dataflow.ops if op.kind == "matvec"][-1]
-    for name, values in run_finn_graph(folder / "finn.onnx", pictures, record["finn_tensors"]).items():
+    for name, values in run_finn_graph(folder / "finn.onnx", pictures, record["finn"]["tensors"]).items():
+        values = values * np.array(record["finn"]["signs"].get(name, 1))
         got = (values << last.shift) + np.asarray(last.bias) if name == last.name else values
         equal(f"finn {name}", trace[name], got)
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from flows.compile.compiler import compile_model
-from flows.compile.layers import read_layers
+from flows.compile.read.network import read_network
 from flows.config import CompileConfig
 from flows.errors import FlowError
-from hw.inttype import IntType
+from tests.flows.compile.agree import agree
 from tests.flows.compile.qonnx_networks import NetworkWriter
-from tests.fuzz.refusals import REFUSED, hidden, pool, write
+from tests.fuzz.refusals import REFUSED, UNUSUAL, hidden, pool, write
 
 CONFIG = CompileConfig(target_fps=1000, clock_mhz=25.0, fifo_depth=2)
 
@@ -24,7 +24,12 @@ def test_refused_with_name_reason_and_remedy(name: str, tmp_path: Path) -> None:
         compile_model(path, tmp_path, CONFIG)
     text = str(refusal.value)
     place, _, rest = text.partition(": ")
-    assert place.startswith(("layer '", "tensor '", "last layer", str(path))) and "; " in rest, text
+    assert place.startswith(("layer '", "output '", str(path))) and "; " in rest, text
+
+
+@pytest.mark.parametrize("name", list(UNUSUAL))
+def test_what_is_taken_is_computed_exactly(name: str, tmp_path: Path) -> None:
+    agree(write(name, tmp_path / "model.onnx"), (2, 5, 5))
 
 
 def test_the_same_network_without_the_fault_is_read(tmp_path: Path) -> None:
@@ -34,5 +39,5 @@ def test_the_same_network_without_the_fault_is_read(tmp_path: Path) -> None:
     pool(net)
     net.flatten()
     net.linear(3, 4)
-    layers = read_layers(net.save(tmp_path / "model.onnx", (2, 5, 5)), IntType(8, False))
-    assert [layer.rows.shape for layer in layers] == [(3, 8), (3, 12)]
+    network = read_network(net.save(tmp_path / "model.onnx", (2, 5, 5)))
+    assert [product.weights.shape for product in network.products] == [(3, 8), (3, 12)]

@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from qonnx.custom_op.general.quant import max_int, min_int, quant
 
-from flows.compile.network import INPUT, Activation, Range
+from flows.compile.network import INPUT, Activation, Product, Range, Sum
 from flows.compile.read.reader import Reader
 from flows.compile.read.values import Codes, Constant, QuantizedConstant, Value
 from flows.compile.refuse import MAX_BITS, finite, positive, refuse, whole_bits
@@ -33,13 +33,15 @@ def close(
     step: tuple[Fraction, ...],
     lowest: tuple[Fraction, ...],
     bipolar: bool = False,
+    tensor: str = "",
 ) -> tuple[Codes, str]:
-    """An activation behind `codes`: value = step * code + lowest. None is made where its codes are the integers that
-    come in, each up to one offset."""
+    """An activation behind `codes`: value = step * code + lowest. None is made behind quantized integers where its
+    codes are those integers, up to one offset for all."""
     steps = codes.steps or (Affine((Fraction(1),)),)
     stairs = Staircase((*steps, last), last.low, last.high, last.step)
     where = reader.range(codes.source)
-    shift = _identity(stairs, where, reader.dtype(codes.source))
+    quantized = not isinstance(reader.nodes.get(codes.source), Product | Sum)
+    shift = _identity(stairs, where, reader.dtype(codes.source)) if quantized else None
     if shift is not None and not any(sign < 0 for sign in reader.signs.get(codes.source, ())):
         kept = Affine(step, tuple(low + shift * s for low, s in _pairs(lowest, step)))
         role = "its codes are the integers that come in" if codes.source != INPUT else "its codes are the pixels"
@@ -61,7 +63,7 @@ def close(
     dtype = IntType.parse("BIPOLAR") if bipolar else IntType.holding(min(0, bottom), max(0, top))
     layout = codes.layout
     reader.nodes[name] = Activation(
-        name, (codes.source,), layout.shape, codes_range, dtype, node.output[0],
+        name, (codes.source,), layout.shape, codes_range, dtype, tensor or node.output[0],
         stairs, graph_signs, after, step, lowest, layout.labels,
     )  # fmt: skip
     return Codes(name, layout, (Affine(step, lowest),)), f"threshold {name}"
@@ -230,8 +232,14 @@ def requantize(reader: Reader, node: onnx.NodeProto, codes: Codes) -> Codes:
     if count > MAX_THRESHOLDS:
         raise unquantized
     last = OnGrid(grid, origin, start, start + count)
-    closed, _ = close(reader, node, codes, last, (grid,), (origin,))
+    tensor = next((name for name in node.input if _same(reader.values.get(name), codes)), reader.result)
+    closed, _ = close(reader, node, codes, last, (grid,), (origin,), tensor=tensor)
+    reader.values[tensor] = closed
     return closed
+
+
+def _same(value: Value | None, codes: Codes) -> bool:
+    return isinstance(value, Codes) and value.steps is codes.steps and value.source == codes.source
 
 
 def rational_gcd(values: list[Fraction]) -> Fraction:

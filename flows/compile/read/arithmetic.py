@@ -147,5 +147,3 @@ def softmax(reader: Reader, node: onnx.NodeProto) -> tuple[Value, str]:
         raise refuse(node, "a softmax of constants", "remove it")
     reader.notes.append(f"{node.op_type} behind the logits is left to the host: it keeps the order of the classes")
     return reader.value(node, 0), "left to the host: keeps the order of the classes"
-
-

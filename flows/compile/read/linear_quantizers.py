@@ -26,7 +26,8 @@ def quantize_linear(reader: Reader, node: onnx.NodeProto) -> tuple[Value, str]:
     low, high = _TYPES[zero.dtype]
     value, tensor = reader.value(node, 0), node.output[0]
     follower = reader.consumer(tensor)
-    if follower is not None and follower.op_type == "Clip":
+    clipped = follower is not None and follower.op_type == "Clip"
+    if clipped:
         bounds = [reader.constant(follower, k, "bound").reshape(-1)[0] for k in (1, 2)]
         low, high = max(low, int(bounds[0])), min(high, int(bounds[1]))
     if isinstance(value, Codes):
@@ -34,8 +35,10 @@ def quantize_linear(reader: Reader, node: onnx.NodeProto) -> tuple[Value, str]:
             raise refuse(node, "a zero point per channel", "use one zero point for the whole tensor")
         axis = _aligned(reader, node, scale, len(value.layout.groups) + 1)
         scales = per_channel(node, value, axis, "scales")
-        last = Quantize(scales, Fraction(int(zero.reshape(-1)[0])), low, high)
-        result, role = close(reader, node, value, last, (Fraction(1),), (Fraction(0),))
+        offset = int(zero.reshape(-1)[0])  # added behind the rounding, which therefore knows nothing of it
+        last = Quantize(scales, Fraction(0), low - offset, high - offset)
+        tensor = follower.output[0] if clipped else tensor
+        result, role = close(reader, node, value, last, (Fraction(1),), (Fraction(offset),), tensor=tensor)
     else:
         if isinstance(value, QuantizedConstant):
             raise refuse(node, "a constant that is quantized twice", "fold it when exporting")
@@ -43,7 +46,7 @@ def quantize_linear(reader: Reader, node: onnx.NodeProto) -> tuple[Value, str]:
         scale, offset = (_aligned(reader, node, part, reals.ndim) for part in (scale, zero))
         integers = np.clip(np.rint(reals / scale) + offset, low, high).astype(zero.dtype)
         result, role = Constant(integers), "constant"
-    if follower is not None and follower.op_type == "Clip":
+    if clipped:
         reader.values[follower.output[0]] = result
     return result, role
 
@@ -86,20 +89,23 @@ def _aligned(reader: Reader, node: onnx.NodeProto, values: np.ndarray, rank: int
 
 
 def trunc_node(reader: Reader, node: onnx.NodeProto) -> tuple[Value, str]:
-    """QONNX `Trunc`, of version 1 (x, scale, zero, bits, bits out) and 2 (x, scale, zero, bits, scale out, bits out)."""
+    """QONNX `Trunc` (x, scale, zero, bits, bits out), since version 2 (x, scale, zero, bits, scale out, bits out)."""
     codes, options = reader.codes(node), reader.attributes(node)
+    first = reader.qonnx_opset < 2
+    if len(node.input) != (5 if first else 6):
+        raise refuse(node, f"{len(node.input)} inputs", "Trunc has 5 in version 1 of QONNX's operators, 6 in version 2")
     scale, zero = reader.constant(node, 1, "scale"), reader.constant(node, 2, "zero point")
     positive(node, scale)
     if scale.size != 1 or zero.size != 1:
         raise refuse(node, f"{scale.size} scales, {zero.size} zero points", "use one scale for the whole tensor")
     bits_in = whole_bits(node, reader.constant(node, 3, "bit width"), 32)
-    bits_out = whole_bits(node, reader.constant(node, len(node.input) - 1, "bit width"), 32)
+    bits_out = whole_bits(node, reader.constant(node, 4 if first else 5, "bit width"), 32)
     mode = str(options.get("rounding_mode", "FLOOR")).upper()
     if mode not in ROUNDING:
         raise refuse(node, f"rounding mode {mode!r}", f"use one of {', '.join(ROUNDING)}")
     signed, narrow = bool(options.get("signed", 1)), bool(options.get("narrow", 0))
     s, z = exact(scale)[0], exact(zero)[0]
-    if len(node.input) == 5:
+    if first:
         factor, step, lowest = Fraction(2) ** (bits_in - bits_out), s, -s * z
         where = reader.range(codes.source)
         ends = _ends(codes, where, s, z)

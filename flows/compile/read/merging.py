@@ -49,9 +49,11 @@ def add(reader: Reader, node: onnx.NodeProto) -> tuple[Value, str]:
     reader.nodes[name] = Sum(
         name, (a.source, b.source), a.layout.shape, where, IntType.holding(low, high), node.output[0], gains
     )
-    offset = Affine((Fraction(1),)).then((Fraction(1),), terms[0].terms).then((Fraction(1),), tuple(
-        sign * term for term in terms[1].terms
-    ))
+    offset = (
+        Affine((Fraction(1),))
+        .then((Fraction(1),), terms[0].terms)
+        .then((Fraction(1),), tuple(sign * term for term in terms[1].terms))
+    )
     return Codes(name, a.layout, (Affine((unit,), offset.terms),)), f"sum {name}"
 
 
@@ -83,9 +85,7 @@ def concat(reader: Reader, node: onnx.NodeProto) -> tuple[Value, str]:
     parts = [_operand(reader, node, value) for value in values]
     layout = parts[0].layout
     axis = int(reader.attributes(node)["axis"]) % (len(layout.groups) + 1)
-    same = all(
-        part.layout.groups == layout.groups and part.layout.shape[:-1] == layout.shape[:-1] for part in parts
-    )
+    same = all(part.layout.groups == layout.groups and part.layout.shape[:-1] == layout.shape[:-1] for part in parts)
     if not same or layout.axis_of_channels() != axis - 1:
         raise refuse(node, f"it joins along axis {axis}", "concatenate channels of images of one size")
     if len(parts) == 1:
@@ -97,7 +97,12 @@ def concat(reader: Reader, node: onnx.NodeProto) -> tuple[Value, str]:
     dtype = types.pop() if len(types) == 1 else _holding_all(reader, node, parts)
     shape = (*layout.shape[:-1], len(low))
     reader.nodes[name] = Concatenation(
-        name, tuple(part.source for part in parts), shape, where, dtype, node.output[0],
+        name,
+        tuple(part.source for part in parts),
+        shape,
+        where,
+        dtype,
+        node.output[0],
         tuple(part.channels for part in parts),
     )
     joined = Affine(_joined(parts, "factors"), _joined(parts, "terms"))
@@ -115,5 +120,3 @@ def _joined(parts: list[Codes], column: str) -> tuple[Fraction, ...]:
         values = getattr(part.affine(), column)
         found += values * part.channels if len(values) == 1 else values
     return tuple(found[:1]) if len(set(found)) == 1 else tuple(found)
-
-

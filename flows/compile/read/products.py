@@ -142,7 +142,9 @@ def pad_code(node: onnx.NodeProto, codes: Codes, where: Range) -> int:
     zeros = set(spread(lambda a, b: -b / a if a else Fraction(1, 2), affine.factors, affine.terms))
     zero = zeros.pop()
     if zeros or zero.denominator != 1 or not min(where.low) <= zero <= max(where.high):
-        raise refuse(node, "padding, but no code of its input stands for zero", "use a quantizer that has zero, or pad 0")
+        raise refuse(
+            node, "padding, but no code of its input stands for zero", "use a quantizer that has zero, or pad 0"
+        )
     return int(zero)
 
 
@@ -154,7 +156,9 @@ def convolution(reader: Reader, node: onnx.NodeProto) -> tuple[Value, str]:
     if not codes.layout.is_image() or len(shape) != len(codes.layout.groups) + 1 or len(shape) not in (3, 4):
         raise refuse(node, f"weights {shape} on a tensor {codes.layout.tensor_shape}", "use a convolution of an image")
     if shape[1] * groups != codes.channels or shape[0] % groups:
-        raise refuse(node, f"weights {shape} in {groups} groups on {codes.channels} channels", "export matching channels")
+        raise refuse(
+            node, f"weights {shape} in {groups} groups on {codes.channels} channels", "export matching channels"
+        )
     outer, codes = codes.pads, replace(codes, pads=(0, 0, 0, 0))
     codes = reader.plain(node, requantize(reader, node, codes))
     scales = row_scales(node, weights, 0)
@@ -209,7 +213,9 @@ def window(node: onnx.NodeProto, options: dict, kernel: tuple, image: tuple[int,
     return tuple(kernel), tuple(stride), tuple(dilation), tuple(pads)
 
 
-def output_sides(node: onnx.NodeProto, image: tuple, kernel: tuple, stride: tuple, dilation: tuple, pads: tuple) -> tuple:
+def output_sides(
+    node: onnx.NodeProto, image: tuple, kernel: tuple, stride: tuple, dilation: tuple, pads: tuple
+) -> tuple:
     padded = image[0] + pads[0] + pads[2], image[1] + pads[1] + pads[3]
     spans = [(k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True)]
     if any(span > side for span, side in zip(spans, padded, strict=True)):

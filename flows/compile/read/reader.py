@@ -40,9 +40,8 @@ class Reader:
         model = load_graph(path)
         self.graph = model.graph
         self.opset = max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=18)
-        self.values: dict[str, Value] = {
-            t.name: Constant(numpy_helper.to_array(t)) for t in self.graph.initializer
-        }
+        self.qonnx_opset = max((o.version for o in model.opset_import if o.domain.startswith("qonnx")), default=1)
+        self.values: dict[str, Value] = {t.name: Constant(numpy_helper.to_array(t)) for t in self.graph.initializer}
         self.nodes: dict[str, Node] = {}
         self.counts: Counter[str] = Counter()
         self.signs: dict[str, tuple[int, ...]] = {}
@@ -216,9 +215,9 @@ def _negated(node: onnx.NodeProto, at: Product, signs: tuple[int, ...]) -> Produ
                 node, f"a negative factor negates weights, {weight_type.name} is wider than {MAX_BITS} bits",
                 "use a narrow-range weight quantizer",
             )  # fmt: skip
-    pairs = [(low, high) if s > 0 else (-high, -low) for s, low, high in zip(signs, at.range.low, at.range.high, strict=True)]
+    pairs = [
+        (low, high) if s > 0 else (-high, -low) for s, low, high in zip(signs, at.range.low, at.range.high, strict=True)
+    ]
     low, high = zip(*pairs, strict=True)
     turned = Range(low, high)
     return replace(at, weights=weights, weight_type=weight_type, range=turned, dtype=sum_type(weights, at.input_type))
-
-

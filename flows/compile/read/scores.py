@@ -56,9 +56,7 @@ def read_scores(reader: Reader) -> Scores:
     return _ordered(reader, codes, [unit] * classes, offsets)
 
 
-def integer_bias(
-    ratios: list[Fraction], unit: Fraction
-) -> tuple[list[int], int, Fraction, list[Fraction]]:
+def integer_bias(ratios: list[Fraction], unit: Fraction) -> tuple[list[int], int, Fraction, list[Fraction]]:
     """Integers b, a shift and the host's scale and offsets for logits `unit * (sum + ratios[c])`.
 
     score = (sum << shift) + b orders the classes exactly as the logits do, ties included: where the ratios are no

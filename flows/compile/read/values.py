@@ -1,4 +1,4 @@
-"""What a tensor of the graph is to the reader: a constant, a quantized constant, or integers with a chain behind them."""
+"""What a tensor is to the reader: a constant, a quantized constant, or integers with a chain behind them."""
 
 from __future__ import annotations
 
@@ -43,9 +43,7 @@ class QuantizedConstant:
         def turn(array: np.ndarray) -> np.ndarray:
             return np.broadcast_to(array, self.integers.shape).transpose(perm) if array.size > 1 else array
 
-        return replace(
-            self, integers=self.integers.transpose(perm), scales=turn(self.scales), zeros=turn(self.zeros)
-        )
+        return replace(self, integers=self.integers.transpose(perm), scales=turn(self.scales), zeros=turn(self.zeros))
 
     def reshaped(self, shape: tuple[int, ...]) -> QuantizedConstant:
         def form(array: np.ndarray) -> np.ndarray:
@@ -127,8 +125,8 @@ class Layout:
 
 @dataclass(frozen=True)
 class Codes:
-    """Integers of node `source`, and `steps` from them to the tensor's value. `rising_only`: a max-pool lies between, so
-    that no later step may fall. `pads`: top, left, bottom, right zeros that the next convolution adds."""
+    """Integers of node `source`, and `steps` from them to the tensor's value. `rising_only`: a max-pool lies between,
+    so that no later step may fall. `pads`: top, left, bottom, right zeros that the next convolution adds."""
 
     source: str
     layout: Layout

@@ -17,6 +17,7 @@ class NetworkWriter:
     def __init__(self, shape: tuple[int, ...], seed: int) -> None:
         self.random = np.random.default_rng(seed)
         self.shape, self.nodes, self.constants, self.tensor = shape, [], [], "codes"
+        self.qonnx_opset = 1
 
     def number(self, value: object) -> str:
         name = f"k{len(self.constants)}"
@@ -49,10 +50,13 @@ class NetworkWriter:
         self.nodes.append(node)
         return name
 
-    def affine(self, channels: int, deviation: float, axes: int) -> None:
-        """Roughly a batch norm: brings values of this deviation to about 1; some channels get a negative factor."""
+    def affine(self, channels: int, deviation: float, axes: int, negative: float = 0.2) -> None:
+        """Roughly a batch norm: brings values of this deviation to about 1; a share of channels gets a negative
+        factor."""
         shape = (channels, *[1] * axes)  # no batch axis, as the exporter writes them
-        factor = self.random.uniform(0.5, 1.5, shape) / deviation * np.where(self.random.random(shape) < 0.2, -1, 1)
+        factor = (
+            self.random.uniform(0.5, 1.5, shape) / deviation * np.where(self.random.random(shape) < negative, -1, 1)
+        )
         self.node("Mul", self.number(np.round(factor * 1024) / 1024 + 1 / 1024))
         self.node("Add", self.number(np.round(self.random.normal(0, 0.5, shape) * 256) / 256))
 
@@ -71,18 +75,29 @@ class NetworkWriter:
         operands = [self.number(scale), self.number(0), self.number(bits)]
         self.node("Quant", *operands, domain=QONNX, narrow=0, signed=0, rounding_mode="ROUND")
 
+    def quant(
+        self, scale: object, zero: float, bits: int, *, signed: int = 1, narrow: int = 0, mode: str = "ROUND"
+    ) -> None:
+        operands = [self.number(scale), self.number(zero), self.number(bits)]
+        self.node("Quant", *operands, domain=QONNX, narrow=narrow, signed=signed, rounding_mode=mode)
+
     def activation(self, kind: str, bits: int) -> None:
         self.dqa(bits, 2 / 3 if kind == "dqa-float" else 0.0) if kind.startswith("dqa") else self.relu(
             bits, 2.0 ** (1 - bits)
         )
 
-    def conv(self, channels: int, kernel: int, padding: int, bits: int) -> None:
-        c, h, w = self.shape
-        weight = self.weight((channels, c, kernel, kernel), bits, 0.125)
+    def conv(
+        self, channels: int, kernel: int | tuple, padding: int, bits: int, *,
+        stride: int | tuple = 1, dilation: int | tuple = 1, group: int = 1,
+    ) -> None:  # fmt: skip
+        kernel, stride, dilation = (v if isinstance(v, tuple) else (v, v) for v in (kernel, stride, dilation))
+        weight = self.weight((channels, self.shape[0] // group, *kernel), bits, 0.125)
         self.node(
-            "Conv", weight, kernel_shape=[kernel] * 2, pads=[padding] * 4, strides=[1, 1], group=1, dilations=[1, 1]
-        )
-        self.shape = (channels, h + 2 * padding - kernel + 1, w + 2 * padding - kernel + 1)
+            "Conv", weight, kernel_shape=list(kernel), pads=[padding] * 4, strides=list(stride), group=group,
+            dilations=list(dilation),
+        )  # fmt: skip
+        sides = zip(self.shape[1:], kernel, stride, dilation, strict=True)
+        self.shape = (channels, *((n + 2 * padding - (k - 1) * d - 1) // s + 1 for n, k, s, d in sides))
 
     def pool(self, kernel: int) -> None:
         self.node("MaxPool", kernel_shape=[kernel] * 2, strides=[kernel] * 2, pads=[0] * 4, ceil_mode=0)
@@ -101,7 +116,7 @@ class NetworkWriter:
         codes = helper.make_tensor_value_info("codes", TensorProto.FLOAT, (1, *input_shape))
         logits = helper.make_tensor_value_info(self.tensor, TensorProto.FLOAT, (1, *self.shape))
         graph = helper.make_graph(self.nodes, "network", [codes], [logits], self.constants)
-        opsets = [helper.make_opsetid("", 18), helper.make_opsetid(QONNX, 1)]
+        opsets = [helper.make_opsetid("", 18), helper.make_opsetid(QONNX, self.qonnx_opset)]
         onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=9), path)
         return path
 

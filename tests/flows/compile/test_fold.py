@@ -12,12 +12,13 @@ from flows.compile.plan import MatVecPlan
 from flows.config import CompileConfig
 from flows.errors import FlowError
 from hw.inttype import IntType
+from hw.stream import Stream
 
 
 def plan(rows: int, columns: int, vectors: int, channels: int = 0) -> MatVecPlan:
     weights = np.ones((rows, columns), dtype=np.int64)
     bias = np.zeros(rows, dtype=np.int64)
-    return MatVecPlan("unit", (vectors, 1), weights, IntType(4, True), IntType(2, False), bias, 0, channels)
+    return MatVecPlan("unit", ("input",), (vectors, 1), weights, IntType(4, True), IntType(2, False), bias, 0, channels)
 
 
 @given(st.integers(1, 48), st.integers(1, 48), st.integers(1, 20), st.integers(1, 50_000))
@@ -44,8 +45,9 @@ def test_a_target_below_one_cycle_is_refused() -> None:
 
 @pytest.mark.parametrize(("depth", "fifos"), [(0, []), (2, ["fifo"])])
 def test_fifo_depth_zero_means_none(depth: int, fifos: list[str]) -> None:
+    source = Stream((1, 1, 6), IntType(2, False), 1)
     kinds = ["width_converter", *fifos, "matvec"]
-    dataflow, _ = fold("net", [plan(4, 6, 1)], 1, CompileConfig(1000, 25.0, depth).fifo_depth)
+    dataflow, _ = fold("net", [plan(4, 6, 1)], source, 1, CompileConfig(1000, 25.0, depth).fifo_depth, labels=True)
     assert [op.kind for op in dataflow.ops][: len(kinds)] == kinds
 
 

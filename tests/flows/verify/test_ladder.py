@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from flows.compile.compiler import compile_model
-from flows.compile.layers import CodeAffine, Layer
-from flows.compile.staircase import CountThresholds, Scale, Staircase
+from flows.compile.network import Activation, Range
+from flows.compile.staircase import Affine, CountThresholds, Staircase
 from flows.config import CompileConfig, VerifyConfig
 from flows.simulate.build import build
 from flows.verify.ladder import Evidence, select, verify
@@ -84,21 +84,20 @@ def test_select_takes_half_adversarial_images() -> None:
     assert list(select(10, 1, 6)) == [0, 1, 2, 3, 4, 9]
 
 
-def one_layer() -> tuple[dict, dict]:
+def one_layer() -> dict[str, Activation]:
     third = Fraction(float(np.float32(1 / 3)))
-    stairs = Staircase((Scale([third]), CountThresholds([[Fraction(1)]])), 0, 1)
-    codes = CodeAffine(IntType(8, False), Fraction(1), Fraction(0))
-    weights = np.ones((1, 3), dtype=np.int64)
-    layer = Layer("fc", weights, IntType(2, True), Fraction(1), codes, stairs)
-    return {"act_fc0": layer}, {"act_fc0": np.array([1])}
+    stairs = Staircase((Affine((third,)), CountThresholds([[Fraction(1)]])), 0, 1)
+    one, sums, codes = (Fraction(1),), Range((0,), (765,)), Range((0,), (1,))
+    act = Activation("act_fc0", ("fc0",), (1,), codes, IntType(1, False), "t", stairs, (1,), sums, one, one, "C")
+    return {"act_fc0": act}
 
 
 def test_only_the_references_own_rounding_is_excused() -> None:
-    layers, signs = one_layer()
+    activations = one_layer()
     # 3 * float32(1/3) is a hair above 1: exact arithmetic gives code 1, a reference that says 0 has rounded
     golden = {"act_fc0": np.array([[1]]), "fc0": np.array([[3]])}
-    cases = excuse(0, {"act_fc0": np.array([[0]])}, golden, layers, signs)
+    cases = excuse(0, {"act_fc0": np.array([[0]])}, golden, activations)
     assert cases[0]["accumulator"] == 3 and cases[0]["exact"] == 1 and cases[0]["reference"] == 0
     wrong = {"act_fc0": np.array([[0]]), "fc0": np.array([[3]])}
-    assert excuse(0, {"act_fc0": np.array([[1]])}, wrong, layers, signs) is None
-    assert excuse(0, {"act_fc0": np.array([[1]])}, golden, layers, signs) is None
+    assert excuse(0, {"act_fc0": np.array([[1]])}, wrong, activations) is None
+    assert excuse(0, {"act_fc0": np.array([[1]])}, golden, activations) is None

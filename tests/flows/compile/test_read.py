@@ -7,27 +7,25 @@ from pathlib import Path
 
 import pytest
 
-from flows.compile.layers import read_layers
+from flows.compile.read.network import read_network
 from flows.errors import FlowError
-from hw.inttype import IntType
 from tests.flows.compile.qonnx_networks import NetworkWriter, lenet, mlp
 
-PIXEL = IntType(8, False)
 
-
-def test_lenet_layers(tmp_path: Path) -> None:
-    layers = read_layers(lenet(tmp_path / "net.onnx"), PIXEL)
-    assert [layer.name for layer in layers] == ["conv", "conv", "fc", "fc"]
-    assert layers[0].codes.step == Fraction(1, 256) and layers[0].codes.lowest == 0
-    assert layers[1].codes.step == Fraction(1, 2) and layers[1].codes.lowest == Fraction(-3, 4)
-    assert layers[1].rows.shape == (8, 54) and layers[0].weight_type.name == "INT4"
-    assert layers[3].stairs is None
+def test_lenet_nodes(tmp_path: Path) -> None:
+    network = read_network(lenet(tmp_path / "net.onnx"))
+    names = ["conv0", "act_conv0", "pool0", "conv1", "act_conv1", "fc0", "act_fc0", "fc1"]
+    assert [node.name for node in network.nodes] == names
+    act = network.activations["act_conv0"]
+    assert act.step == (Fraction(1),) and act.lowest == (Fraction(0),)  # the graph's Add and Mul come behind it
+    assert network.products[1].weights.shape == (8, 54) and network.products[0].weight_type.name == "INT4"
+    assert network.scores.source == "fc1" and network.scores.ordered
 
 
 def test_bipolar_weights(tmp_path: Path) -> None:
-    layers = read_layers(mlp(tmp_path / "net.onnx", weight_bits=1), PIXEL)
-    assert {layer.weight_type.name for layer in layers} == {"BIPOLAR"}
-    assert set(layers[0].weights.reshape(-1)) == {-1, 1}
+    network = read_network(mlp(tmp_path / "net.onnx", weight_bits=1))
+    assert {product.weight_type.name for product in network.products} == {"BIPOLAR"}
+    assert set(network.products[0].weights.reshape(-1)) == {-1, 1}
 
 
 def refused(tmp_path: Path, build) -> str:
@@ -37,7 +35,7 @@ def refused(tmp_path: Path, build) -> str:
     build(net)
     path = net.save(tmp_path / "net.onnx", (1, 4, 4))
     with pytest.raises(FlowError) as error:
-        read_layers(path, PIXEL)
+        read_network(path)
     return str(error.value)
 
 
@@ -47,7 +45,7 @@ def test_an_unsupported_layer_is_named_with_a_remedy(tmp_path: Path) -> None:
         net.node("Sigmoid")
 
     text = refused(tmp_path, build)
-    assert text.startswith("layer 'n4' (Sigmoid) is not supported: the circuit has no operator for it; use only Conv")
+    assert text.startswith("layer 'n4' (Sigmoid) is not supported: the circuit has no operator for it; use only Add")
 
 
 def test_a_missing_weight_quantizer_is_named(tmp_path: Path) -> None:
@@ -63,9 +61,10 @@ def test_two_layers_without_activation_are_refused(tmp_path: Path) -> None:
     assert "its input is not quantized; put an activation quantizer in front of it" in refused(tmp_path, build)
 
 
-def test_nine_bit_activations_are_refused(tmp_path: Path) -> None:
+def test_more_steps_than_a_threshold_has_are_refused(tmp_path: Path) -> None:
     def build(net: NetworkWriter) -> None:
         net.linear(4, 4)
-        net.relu(9, 0.125)
+        net.relu(12, 2.0**-12)
+        net.linear(3, 4)
 
-    assert "9 bits" in refused(tmp_path, build)
+    assert "steps; quantize to at most 8 bits" in refused(tmp_path, build)

@@ -1,0 +1,279 @@
+"""One small network for every kind of node that other exporters write; golden equals the reference executor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from onnx import helper, numpy_helper
+
+from tests.flows.compile.agree import agree
+from tests.flows.compile.qonnx_networks import QONNX, NetworkWriter
+
+SHAPE = (2, 4, 5)
+Build = Callable[[NetworkWriter], None]
+
+
+def integers(net: NetworkWriter, values: object, dtype: type) -> str:
+    name = f"i{len(net.constants)}"
+    net.constants.append(numpy_helper.from_array(np.asarray(values, dtype=dtype), name))
+    return name
+
+
+def constant_node(net: NetworkWriter, kind: str, *inputs: str, domain: str = "", **options: object) -> str:
+    name = f"c{len(net.nodes)}"
+    net.nodes.append(helper.make_node(kind, list(inputs), [name], name, domain=domain, **options))
+    return name
+
+
+def hidden(net: NetworkWriter, channels: int = 3) -> None:
+    net.conv(channels, 2, 0, 3)
+
+
+def quantizer(scale: object, zero: float, bits: int, **options: object) -> Build:
+    def build(net: NetworkWriter) -> None:
+        hidden(net)
+        net.quant(scale, zero, bits, **options)
+
+    return build
+
+
+def step(kind: str, *numbers: object, **options: object) -> Build:
+    """A node between a layer and its quantizer."""
+
+    def build(net: NetworkWriter) -> None:
+        hidden(net)
+        net.node(kind, *(net.number(value) for value in numbers), **options)
+        net.quant(0.25, 0, 3)
+
+    return build
+
+
+def bipolar(net: NetworkWriter) -> None:
+    hidden(net)
+    net.node("BipolarQuant", net.number(0.5), domain=QONNX)
+
+
+def sign(net: NetworkWriter) -> None:
+    hidden(net)
+    net.node("Sign")
+
+
+def input_quantizer(net: NetworkWriter) -> None:
+    net.quant(0.25, 0, 3)
+    hidden(net)
+    net.quant(0.25, 0, 3)
+
+
+def input_bipolar(net: NetworkWriter) -> None:
+    net.node("Sub", net.number(1.0))
+    net.node("BipolarQuant", net.number(1.0), domain=QONNX)
+    hidden(net)
+    net.quant(0.25, 0, 3)
+
+
+def batch_norm(net: NetworkWriter) -> None:
+    hidden(net)
+    random = net.random
+    values = random.normal(0, 1, 3), random.normal(0, 1, 3), random.normal(0, 1, 3), random.uniform(0.5, 2, 3)
+    net.node("BatchNormalization", *(net.number(value) for value in values), epsilon=1e-5)
+    net.quant(0.3, 0, 3)
+
+
+def weight(shape: tuple, scale: object, bits: int, **options: object) -> Callable[[NetworkWriter], str]:
+    def build(net: NetworkWriter) -> str:
+        lowest = -(2 ** (bits - 1)) if options["signed"] else 0
+        values = net.random.integers(lowest, lowest + 2**bits, shape) * np.asarray(scale)
+        inputs = [net.number(values), net.number(scale), net.number(0), net.number(bits)]
+        return constant_node(net, "Quant", *inputs, domain=QONNX, rounding_mode="ROUND", **options)
+
+    return build
+
+
+def conv_of(make: Callable[[NetworkWriter], str], *more: Callable[[NetworkWriter], str]) -> Build:
+    def build(net: NetworkWriter) -> None:
+        operands = [part(net) for part in (make, *more)]
+        net.node("Conv", *operands, kernel_shape=[2, 2], pads=[0] * 4, strides=[1, 1])
+        net.shape = (3, 3, 4)
+        net.quant(0.5, 0, 4)
+
+    return build
+
+
+PER_CHANNEL = np.reshape([0.25, 0.5, 0.125], (3, 1, 1, 1))
+
+
+def quantized_bias(net: NetworkWriter) -> str:
+    inputs = [net.number([0.5, -0.25, 1.0]), net.number(2.0**-6), net.number(0), net.number(16)]
+    return constant_node(net, "Quant", *inputs, domain=QONNX, signed=1, narrow=0, rounding_mode="ROUND")
+
+
+def qcdq_weight(net: NetworkWriter) -> str:
+    values = net.random.integers(-7, 8, (3, 2, 2, 2)) * PER_CHANNEL
+    scale, zero = net.number(PER_CHANNEL.reshape(-1)), integers(net, [0, 0, 0], np.int8)
+    codes = constant_node(net, "QuantizeLinear", net.number(values), scale, zero, axis=0)
+    codes = constant_node(net, "Clip", codes, integers(net, -7, np.int8), integers(net, 7, np.int8))
+    return constant_node(net, "DequantizeLinear", codes, scale, zero, axis=0)
+
+
+def integer_weight(net: NetworkWriter) -> str:
+    values = integers(net, net.random.integers(-7, 8, (3, 2, 2, 2)), np.int8)
+    return constant_node(net, "DequantizeLinear", values, net.number(0.25), integers(net, 0, np.int8))
+
+
+def integer_bias(net: NetworkWriter) -> str:
+    return constant_node(
+        net, "DequantizeLinear", integers(net, [5, -3, 40], np.int32), net.number(2.0**-6), integers(net, 0, np.int32)
+    )
+
+
+def qcdq(signed: bool, zero: int, clip: tuple[int, int] | None) -> Build:
+    dtype = np.int8 if signed else np.uint8
+
+    def build(net: NetworkWriter) -> None:
+        net.conv(3, 2, 0, 3)
+        operands = net.number(0.25), integers(net, zero, dtype)
+        net.node("QuantizeLinear", *operands)
+        if clip:
+            net.node("Clip", integers(net, clip[0], dtype), integers(net, clip[1], dtype))
+        net.node("DequantizeLinear", *operands)
+
+    return build
+
+
+def trunc(version: int, mode: str) -> Build:
+    """As Brevitas exports an average pool: the sum as an average times its size, then the upper bits of it."""
+
+    def build(net: NetworkWriter) -> None:
+        net.qonnx_opset = version
+        hidden(net)
+        net.quant(0.5, 0, 3, signed=0)
+        net.node("AveragePool", kernel_shape=[2, 2], strides=[2, 2])
+        net.node("Mul", net.number(4.0))
+        net.shape = (3, 1, 2)
+        numbers = (0.5, 0, 5, 3) if version == 1 else (0.5, 0, 5, 2.0, 3)
+        options = {} if version == 1 else {"signed": 0, "narrow": 0}
+        net.node("Trunc", *map(net.number, numbers), domain=QONNX, rounding_mode=mode, **options)
+        net.node("Div", net.number(4.0))
+
+    return build
+
+
+def channels_last(net: NetworkWriter) -> None:
+    """As Keras models arrive: turned around every convolution, a dense layer on the flattened (H, W, C)."""
+    hidden(net)
+    net.node("Transpose", perm=[0, 2, 3, 1])
+    net.quant(0.25, 0, 3)
+    net.node("Transpose", perm=[0, 3, 1, 2])
+    net.conv(4, 2, 0, 3)
+    net.node("Transpose", perm=[0, 2, 3, 1])
+    net.quant(0.5, 0, 3)
+
+
+def dense_per_pixel(net: NetworkWriter) -> None:
+    hidden(net)
+    net.quant(0.25, 0, 3)
+    net.node("Transpose", perm=[0, 2, 3, 1])
+    net.node("MatMul", net.weight((3, 5), 3, 0.25))
+    net.shape = (5, 3, 4)
+    net.quant(0.5, 0, 3)
+
+
+def same_padding(net: NetworkWriter) -> None:
+    net.node("Conv", net.weight((3, 2, 2, 3), 3, 0.125), kernel_shape=[2, 3], auto_pad="SAME_UPPER", strides=[2, 2])
+    net.shape = (3, 2, 3)
+    net.quant(0.25, 0, 3)
+
+
+def pad_node(net: NetworkWriter) -> None:
+    net.node("Pad", integers(net, [0, 0, 1, 0, 0, 0, 0, 2], np.int64))
+    net.shape = (2, 5, 7)
+    hidden(net)
+    net.quant(0.25, 0, 3)
+
+
+def padded_zero_point(net: NetworkWriter) -> None:
+    hidden(net)
+    net.quant(0.25, 3, 3, signed=0)
+    net.conv(3, 3, 1, 3)
+    net.quant(0.5, 0, 3)
+
+
+def reduce_mean(net: NetworkWriter) -> None:
+    hidden(net)
+    net.quant(0.25, 0, 3)
+    net.node("ReduceMean", integers(net, [2, 3], np.int64), keepdims=0)
+    net.shape = (3,)
+    net.quant(2.0**-5, 0, 6)
+
+
+def shape_chain(net: NetworkWriter) -> None:
+    """torch's `x.view(x.shape[0], -1)`."""
+    hidden(net)
+    net.quant(0.25, 0, 3)
+    tensor = net.tensor
+    size = constant_node(net, "Shape", tensor)
+    first = constant_node(net, "Gather", size, integers(net, 0, np.int64), axis=0)
+    first = constant_node(net, "Unsqueeze", first, integers(net, [0], np.int64))
+    target = constant_node(net, "Concat", first, integers(net, [-1], np.int64), axis=0)
+    net.node("Reshape", target)
+    net.shape = (36,)
+
+
+NODES: dict[str, Build] = {
+    **{f"rounding {mode}": quantizer(0.25, 0, 3, mode=mode) for mode in ("ROUND", "FLOOR", "CEIL", "HALF_UP", "DOWN")},
+    "signed zero point": quantizer(0.25, 2, 4),
+    "unsigned zero point": quantizer(0.25, 5, 4, signed=0),
+    "narrow": quantizer(0.25, 0, 3, narrow=1),
+    "one signed bit": quantizer(0.25, 0, 1),
+    "scale per channel": lambda net: quantizer(np.reshape([0.25, 0.5, 0.75], (1, 3, 1, 1)), 0, 3)(net),
+    "bipolar activation": bipolar,
+    "sign": sign,
+    "input quantizer": input_quantizer,
+    "bipolar input": input_bipolar,
+    "batch norm": batch_norm,
+    "hard tanh": step("Clip", -1.0, 1.0),
+    "hard sigmoid": step("HardSigmoid", alpha=0.25, beta=0.5),
+    "leaky relu": step("LeakyRelu", alpha=0.125),
+    "prelu": step("PRelu", [[[0.25]]]),
+    "neg": step("Neg"),
+    "division": step("Div", 2.0),
+    "subtraction": step("Sub", np.reshape([0.5, 1.0, -0.25], (3, 1, 1))),
+    "weights of full range": conv_of(weight((3, 2, 2, 2), 0.25, 3, signed=1, narrow=0)),
+    "unsigned weights": conv_of(weight((3, 2, 2, 2), 0.25, 3, signed=0, narrow=0)),
+    "weight scales per channel": conv_of(weight((3, 2, 2, 2), PER_CHANNEL, 3, signed=1, narrow=0)),
+    "bias": conv_of(weight((3, 2, 2, 2), 0.25, 3, signed=1, narrow=0), lambda net: net.number([0.5, -0.3, 2.0])),
+    "quantized bias": conv_of(weight((3, 2, 2, 2), 0.25, 3, signed=1, narrow=0), quantized_bias),
+    "QCDQ weight": conv_of(qcdq_weight),
+    "integer weight and bias": conv_of(integer_weight, integer_bias),
+    "QCDQ int8": qcdq(True, 0, None),
+    "QCDQ uint8 with zero point": qcdq(False, 9, None),
+    "QCDQ of 3 bits": qcdq(True, 0, (-4, 3)),
+    "trunc": trunc(1, "FLOOR"),
+    "trunc of version 2": trunc(2, "FLOOR"),
+    "trunc that rounds": trunc(2, "ROUND"),
+    "channels last": channels_last,
+    "dense per pixel": dense_per_pixel,
+    "same padding": same_padding,
+    "pad node": pad_node,
+    "padding with a zero point": padded_zero_point,
+    "reduce mean": reduce_mean,
+    "shape chain": shape_chain,
+}
+
+
+def write(build: Build, path: Path) -> Path:
+    net = NetworkWriter(SHAPE, 5)
+    net.node("Mul", net.number(2.0**-7))
+    build(net)
+    if len(net.shape) == 3:
+        net.flatten()
+    net.linear(3, 4)
+    return net.save(path, SHAPE)
+
+
+@pytest.mark.parametrize("name", list(NODES))
+def test_golden_is_the_reference(name: str, tmp_path: Path) -> None:
+    agree(write(NODES[name], tmp_path / "model.onnx"), SHAPE)
