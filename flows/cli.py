@@ -200,6 +200,28 @@ def audit(
 
 
 @app.command()
+def certify(
+    run: Annotated[Path, typer.Argument(help="A run directory whose compile stage has finished.")],
+    epsilon: Annotated[float | None, typer.Option(help="Pixel units [default: the run's attack.epsilon].")] = None,
+    images: Annotated[int | None, typer.Option(help="Test images [default: all].")] = None,
+    split: Annotated[int, typer.Option(metavar="NODES", min=0, help="Split undecided boxes so often.")] = 0,
+    debug: Debug = False,
+) -> None:
+    """Prove for how many test images no change within epsilon alters the class; writes RUN/certify.json."""
+    from flows.certify.run import certify_run
+
+    with _one_line(debug):
+        with Console(stderr=True).status("reading the run") as status:
+            record = certify_run(run, epsilon, images, split, lambda done, text: status.update(f"{done:4.0%}  {text}"))
+        proved, clean = record["certified"], record["clean"]
+        typer.echo(
+            f"epsilon {record['epsilon']:.4g} ({record['budget']} codes), {proved['images']} images: clean "
+            f"{clean['accuracy']:.2%}, proved {proved['accuracy']:.2%} ({proved['low']:.2%} to {proved['high']:.2%})"
+        )
+        typer.echo(f"written: {run / 'certify.json'}")
+
+
+@app.command()
 def presets() -> None:
     """List the presets."""
     for name in preset_names():

@@ -17,10 +17,10 @@ from flows.attack.evaluation import Claim, Effort, Evaluation
 from flows.attack.pgd import Pgd
 from flows.attack.worst_case import WorstCase
 from flows.audit.record import ATTACK_RECORD, NAME, merged, write
-from flows.config import AttackConfig, Config, load_toml
+from flows.config import AttackConfig
 from flows.errors import FlowError
-from flows.run import digest, manifest
-from flows.run.lock import locked
+from flows.run import digest
+from flows.run.finished import opened
 from flows.run.stage import Context
 from flows.stages.files import read_arrays, read_json
 from flows.stages.networks import recipes
@@ -42,10 +42,8 @@ def audit_run(
     with the same effort are kept. Raises FlowError where the run's attack stage has not finished, a file is not what
     its stage wrote, or a name is unknown.
     """
-    if not run.is_dir():
-        raise FlowError(f"audit: expected a run directory, got {run}, which is none; start with holdfast run")
-    with locked(run):
-        config, context = _open(run)
+    with opened(run, *NEEDED) as context:
+        config = context.config
         known = recipes(config)
         if unknown := [name for name in names if name not in known]:
             raise FlowError(f"audit: expected a network of {', '.join(known)}, got {unknown[0]!r}")
@@ -72,19 +70,6 @@ def audit_run(
         record = merged(run, record)
         write(run / NAME, record)
     return record
-
-
-def _open(run: Path) -> tuple[Config, Context]:
-    """The configuration, and the folders of the stages whose files are what they wrote."""
-    records = manifest.read(run)
-    for stage in NEEDED:
-        if stage not in records or not manifest.complete(run, stage, records[stage]):
-            raise FlowError(
-                f"{run}: expected a run with a finished {stage} stage; run holdfast run --until attack first"
-            )
-    config = load_toml(run / "config.toml")
-    folders = {stage: run / stage for stage in NEEDED}
-    return config, Context(config, run, run, run, lambda done, text: None, folders)
 
 
 def _deeper(config: AttackConfig, images: int, there: int) -> AttackConfig:

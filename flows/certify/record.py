@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 
 import numpy as np
@@ -13,6 +12,7 @@ from flows.certify.radius import WRONG, decide, radii
 from flows.errors import FlowError
 from flows.targets.layout import to_codes
 from hw.dataflow import Dataflow
+from hw.identity import identity
 
 METHOD = "intervals, carried back through the fully connected end, in exact integers"
 
@@ -53,7 +53,7 @@ def certify(
     steps = range(0, int(found.max(initial=0)) + 1)
     return {
         "method": METHOD,
-        "dataflow": digest(dataflow),
+        "dataflow": identity(dataflow),
         "epsilon": epsilon,
         "budget": budget,
         "nodes": nodes,
@@ -64,14 +64,3 @@ def certify(
         "curve": [{"epsilon": step / 255, "certified": float(np.mean(found >= step))} for step in steps],
         "radii": found.tolist(),
     }
-
-
-def digest(dataflow: Dataflow) -> str:
-    """sha256 of every operator's parameters and integers, and of how they are connected."""
-    total = hashlib.sha256()
-    for op in dataflow.ops:
-        parameters, arrays = op.to_record()
-        total.update(repr((op.kind, op.name, dataflow.sources[op.name], sorted(parameters.items()))).encode())
-        for key in sorted(arrays):
-            total.update(key.encode() + np.ascontiguousarray(arrays[key], np.int64).tobytes())
-    return total.hexdigest()

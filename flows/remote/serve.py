@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 import signal
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-import numpy as np
 
 from flows import environment
 from flows.errors import FlowError, nearest
@@ -20,23 +15,11 @@ from flows.remote.server import Limits, Server
 from flows.stages.files import read_arrays
 from flows.targets.target import Target
 from hw.dataflow import Dataflow
+from hw.identity import identity
 
 ENGINES = ("rtl", "onnxruntime")
 MAX_IMAGES = 256
 REQUEST_BYTES = 1 << 20  # of images or scores in one request, so that all connections together stay small
-
-
-def network_id(dataflow: Dataflow) -> str:
-    """Hexadecimal sha256 of a dataflow: its JSON and every array's name, shape and integers."""
-    with tempfile.TemporaryDirectory(prefix="holdfast-") as folder:
-        dataflow.save(Path(folder))
-        digest = hashlib.sha256((Path(folder) / "dataflow.json").read_bytes())
-        with np.load(Path(folder) / "dataflow.npz", allow_pickle=False) as arrays:
-            for name in sorted(arrays.files):
-                values = arrays[name].astype("<i8")
-                digest.update(json.dumps([name, values.shape]).encode())
-                digest.update(values.tobytes())
-    return digest.hexdigest()
 
 
 @contextmanager
@@ -61,7 +44,7 @@ def describe(run: Path, engine: str, dataflow: Dataflow, target: Target) -> Welc
     classes = target.predict(images[:1]).shape[1]
     fits = max(1, REQUEST_BYTES // max(images[0].size, 8 * classes))
     shape = tuple(map(int, images.shape[1:]))
-    return Welcome(VERSION, engine, network_id(dataflow), shape, classes, "uint8", min(MAX_IMAGES, fits))
+    return Welcome(VERSION, engine, identity(dataflow), shape, classes, "uint8", min(MAX_IMAGES, fits))
 
 
 def serve(

@@ -22,7 +22,7 @@ from flows.campaign.ray_crew import RayCrew
 from flows.campaign.schedule import ATTEMPTS
 from flows.campaign.spec import AttackSpec, Engine, TargetSpec
 from flows.errors import FlowError
-from flows.remote.serve import network_id
+from hw.identity import identity
 from tests.flows.campaign.conftest import campaign, toml
 from tests.flows.golden.small_dataflow import convolutional
 from tests.flows.remote.conftest import TOKEN, golden, serving, welcome  # noqa: F401 - fixtures
@@ -120,7 +120,7 @@ def test_a_target_elsewhere_that_fails_for_some_images(golden_run, serving, gold
     asked: list[int] = []
     token = tmp_path / "token"
     token.write_text(TOKEN)
-    assert welcome.network == network_id(convolutional(0))
+    assert welcome.network == identity(convolutional(0))
     server = serving(predict, token=TOKEN)
 
     def spec(port: int):

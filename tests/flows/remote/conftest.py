@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from flows.remote.protocol import VERSION, Welcome
-from flows.remote.serve import network_id
 from flows.remote.server import Limits, Server
 from flows.targets.onnx_target import OnnxTarget
+from hw.identity import identity
 from tests.flows.golden.small_dataflow import convolutional
 
 TOKEN = "a token of enough characters"
@@ -58,7 +58,7 @@ def golden() -> OnnxTarget:
 
 @pytest.fixture(scope="session")
 def welcome() -> Welcome:
-    return Welcome(VERSION, "onnxruntime", network_id(convolutional(0)), (1, 6, 6), 5, "uint8", 32)
+    return Welcome(VERSION, "onnxruntime", identity(convolutional(0)), (1, 6, 6), 5, "uint8", 32)
 
 
 @pytest.fixture(scope="session")

@@ -19,9 +19,9 @@ from flows.attack.square import Square
 from flows.errors import FlowError
 from flows.remote import protocol
 from flows.remote.client import RemoteTarget, parse_address, read_token
-from flows.remote.serve import network_id
 from flows.remote.server import Limits, Server, is_loopback
 from flows.targets.target import Target
+from hw.identity import identity
 from tests.flows.golden.small_dataflow import convolutional
 from tests.flows.remote.conftest import TOKEN
 
@@ -159,7 +159,7 @@ def test_addresses_and_tokens(tmp_path: Path) -> None:
 
 
 def test_a_network_is_known_by_every_integer() -> None:
-    ids = {network_id(convolutional(0)), network_id(convolutional(0)), network_id(convolutional(1))}
+    ids = {identity(convolutional(0)), identity(convolutional(0)), identity(convolutional(1))}
     assert len(ids) == 2 and all(len(found) == 64 for found in ids)
 
 
