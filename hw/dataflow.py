@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import onnx
 
-from hw import wiring
+from hw import registers, wiring
 from hw.errors import HardwareError
 from hw.onnx_builder import OnnxBuilder, Step
 from hw.op import Op, Resources, golden_of, inputs_of, onnx_of, outputs_of, stream_names
@@ -160,7 +160,8 @@ class Dataflow:
         return step
 
     def save(self, folder: Path) -> None:
-        """Writes `dataflow.json` and `dataflow.npz` into an existing folder."""
+        """Writes `dataflow.json` and `dataflow.npz` into an existing folder, and where operators are writable the map
+        of their addresses, `registers.json`."""
         records, arrays = [], {}
         for index, op in enumerate(self.ops):
             parameters, integers = op.to_record()
@@ -170,6 +171,10 @@ class Dataflow:
         np.savez_compressed(folder / "dataflow.npz", **arrays)
         text = json.dumps({"format": FORMAT, "name": self.name, "ops": records}, indent=1)
         (folder / "dataflow.json").write_text(text + "\n")
+        if registers.blocks(self):
+            (folder / registers.FILE).write_text(registers.as_text(self))
+        else:
+            (folder / registers.FILE).unlink(missing_ok=True)
 
     @classmethod
     def load(cls, folder: Path) -> Dataflow:

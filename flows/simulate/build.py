@@ -14,6 +14,7 @@ from pathlib import Path
 from flows.simulate.runtime import runtime_objects
 from flows.simulate.toolchain import Toolchain, find_toolchain, run_tool
 from hw.dataflow import Dataflow
+from hw.registers import blocks
 from hw.top.stitch import stitch, stream_signals, top_module
 
 JOBS = 2
@@ -107,6 +108,7 @@ def _compile(
         f"-I{work}",
         *tools.include_flags,
         f'-DHOLDFAST_DESIGN="{design}"',
+        f"-DHOLDFAST_WRITABLE={int(bool(blocks(dataflow)))}",
     ]
     units = _units(work, driver)
 
