@@ -1,6 +1,7 @@
 """The one module that reads the environment. Everything else takes arguments.
 
-HOLDFAST_DATA: folder of the data sets. HOLDFAST_THREADS: CPU threads to use. CXX: the C++ compiler.
+HOLDFAST_DATA: folder of the data sets. HOLDFAST_THREADS: CPU threads to use. HOLDFAST_TRAININGS: where finished
+trainings are kept for other runs. CXX: the C++ compiler.
 XDG_CACHE_HOME: where caches go.
 """
 
@@ -33,6 +34,12 @@ def threads() -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 4096:
         raise FlowError(f"HOLDFAST_THREADS: expected a whole number from 1 to 4096, got {text!r}")
     return int(text)
+
+
+def trainings() -> Path | None:
+    """Where trained networks are kept for other runs (`HOLDFAST_TRAININGS`), None where that is unset or empty."""
+    folder = os.environ.get("HOLDFAST_TRAININGS")
+    return Path(folder) if folder else None
 
 
 def cxx() -> tuple[str, ...]:
