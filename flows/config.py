@@ -58,14 +58,22 @@ class AttackConfig:
         _at_least(1, attack__square_images=self.square_images)
 
 
+class Writable(Enum):
+    """Numbers of a circuit that can be rewritten."""
+
+    THRESHOLDS = "thresholds"
+    WEIGHTS = "weights"
+
+
 @dataclass(frozen=True, slots=True)
 class CompileConfig:
     """`target_fps` at `clock_mhz` decides the folding. `fifo_depth`: beats between operators, 0 for
-    no buffers, else at least 2."""
+    no buffers, else at least 2. `writable`: what can be rewritten without a new circuit (docs/registers.md)."""
 
     target_fps: int
     clock_mhz: float
     fifo_depth: int
+    writable: tuple[Writable, ...] = ()
 
     def __post_init__(self) -> None:
         _at_least(1, compile__target_fps=self.target_fps)

@@ -100,6 +100,12 @@ class Dataflow:
         """Initiation interval of the slowest operator: no schedule of the whole can be faster."""
         return max(op.cycles_per_frame for op in self.ops)
 
+    @property
+    def remembers(self) -> tuple[str, ...]:
+        """Names of the operators whose result depends on how many frames came since the reset. Where there are any,
+        `golden` of N frames is what the circuit gives for the first N after a reset, and there is no ONNX of it."""
+        return tuple(op.name for op in self.ops if getattr(op, "remembers", False))
+
     def resources(self) -> Resources:
         return sum((op.resources() for op in self.ops), Resources())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from math import gcd, lcm, prod
 from typing import Protocol
 
@@ -36,8 +36,11 @@ class _Folding(Protocol):
 class _Assembler:
     """`streams`: name -> stream that waits for its consumer; `given`: plan -> names of the copies of its result."""
 
-    def __init__(self, plans: list[Plan], chosen: Mapping[str, _Folding], cycles: int, fifo_depth: int) -> None:
+    def __init__(
+        self, plans: list[Plan], chosen: Mapping[str, _Folding], cycles: int, fifo_depth: int, writable: Collection[str]
+    ) -> None:
         self.plans, self.chosen, self.cycles, self.fifo_depth = plans, chosen, cycles, fifo_depth
+        self.writable = writable
         self.ops: list[Op] = []
         self.sources: dict[str, tuple[str, ...]] = {}
         self.streams: dict[str, Stream] = {}
@@ -118,7 +121,7 @@ class _Assembler:
             stream = self.fifo(stream, plan.name) if self.ops else stream
         unit = op_class("matvec")(
             plan.name, plan.positions, plan.weights, plan.weight_type, plan.input_type,
-            folding.pe, folding.simd, plan.bias, plan.shift, "auto",
+            folding.pe, folding.simd, plan.bias, plan.shift, "auto", writable="weights" in self.writable,
         )  # fmt: skip
         return self.add(unit, stream)
 
@@ -133,8 +136,9 @@ class _Assembler:
         stream = self.take(plan.inputs[0])
         of = self.streams[stream]
         unit = op_class("threshold")(
-            plan.name, plan.shape, of.dtype, plan.thresholds, plan.output_type, of.parallel, plan.start, plan.step
-        )
+            plan.name, plan.shape, of.dtype, plan.thresholds, plan.output_type, of.parallel, plan.start, plan.step,
+            "thresholds" in self.writable,
+        )  # fmt: skip
         return self.add(unit, stream)
 
     def pool(self, plan: PoolPlan) -> str:
@@ -207,7 +211,8 @@ def assemble(
     cycles: int,
     fifo_depth: int,
     labels: bool,
+    writable: Collection[str],
 ) -> Dataflow:
     """`source`: the network's input; `chosen`: PE and SIMD of every unit by name; `cycles`: what a frame may take;
-    `labels`: an argmax at the end."""
-    return _Assembler(plans, chosen, cycles, fifo_depth).build(name, source, labels)
+    `labels`: an argmax at the end; `writable`: whether "thresholds", "weights" can be rewritten."""
+    return _Assembler(plans, chosen, cycles, fifo_depth, writable).build(name, source, labels)

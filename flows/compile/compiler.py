@@ -45,7 +45,10 @@ def compile_model(
     cycles = target_cycles(config.target_fps, config.clock_mhz)
     source = Stream(network.input_shape, network.input_type, 1)
     try:
-        dataflow, folding = fold(name, lowered.plans, source, cycles, config.fifo_depth, labels=network.scores.ordered)
+        dataflow, folding = fold(
+            name, lowered.plans, source, cycles, config.fifo_depth,
+            labels=network.scores.ordered, writable=[what.value for what in config.writable],
+        )  # fmt: skip
     except HardwareError as error:
         raise FlowError(f"{path}: the network has no circuit: {error}") from error
     progress("finn's hardware graph, to compare with")

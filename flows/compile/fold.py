@@ -6,6 +6,7 @@ a sliding window emits SIMD channels a beat.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from math import prod
 
@@ -76,13 +77,20 @@ def target_cycles(target_fps: int, clock_mhz: float) -> int:
 
 
 def fold(
-    name: str, plans: list[Plan], source: Stream, cycles: int, fifo_depth: int, *, labels: bool
+    name: str,
+    plans: list[Plan],
+    source: Stream,
+    cycles: int,
+    fifo_depth: int,
+    *,
+    labels: bool,
+    writable: Collection[str] = (),
 ) -> tuple[Dataflow, dict[str, Folding]]:
     """The folded dataflow, and the folding of every unit by name. `source`: the network's input, one element a beat;
-    `labels`: whether an argmax ends it.
+    `labels`: whether an argmax ends it; `writable`: "thresholds", "weights", or both.
 
     Input and output streams carry one element a beat, as the host link does.
     """
     chosen = {plan.name: choose(plan, cycles) for plan in plans if isinstance(plan, MatVecPlan)}
     chosen |= {plan.name: choose_depthwise(plan, cycles) for plan in plans if isinstance(plan, DepthwisePlan)}
-    return assemble(name, plans, source, chosen, cycles, fifo_depth, labels), chosen
+    return assemble(name, plans, source, chosen, cycles, fifo_depth, labels, writable), chosen
