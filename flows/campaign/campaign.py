@@ -12,7 +12,7 @@ from pathlib import Path
 from flows.campaign.bench import Job, Shard, ShardResult
 from flows.campaign.plan import images_digest, make_job, shards
 from flows.campaign.schedule import Crew, Failure, drive
-from flows.campaign.spec import CampaignSpec
+from flows.campaign.spec import CampaignSpec, Engine
 from flows.campaign.store import RESULTS, Store
 from flows.campaign.summary import summarize
 from flows.config import to_record
@@ -40,6 +40,11 @@ def run_campaign(
     """
     if workers < 1:
         raise FlowError(f"workers: expected at least 1, got {workers}")
+    if workers > 1 and (board := next((one.name for one in spec.targets if one.engine is Engine.SERIAL), None)):
+        raise FlowError(
+            f"target {board}: a serial port has one user, expected 1 worker, got {workers}; give --workers 1, or let "
+            "holdfast serve --target serial:PORT answer for it and name that as a remote target"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder):
         job, store = make_job(spec), Store(folder)

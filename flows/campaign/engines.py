@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flows import environment
 from flows.campaign.spec import Engine, TargetSpec
@@ -11,6 +12,9 @@ from flows.errors import FlowError
 from flows.remote.client import RemoteTarget, read_token
 from flows.run.digest import of_code, of_file, of_value, versions
 from flows.targets.target import Target
+
+if TYPE_CHECKING:
+    from flows.targets.serial_target import SerialTarget
 
 #: Made again on every kind of machine from the circuit's text, which is what counts.
 BUILT = ("circuit/library.so", "circuit/library.json")
@@ -20,6 +24,7 @@ _CODE = {
     Engine.TORCH: ("brevitas_models", "flows/stages/networks.py"),
     Engine.ONNXRUNTIME: _GOLDEN,
     Engine.RTL: ("hw", "flows/simulate"),
+    Engine.SERIAL: ("flows/link",),  # the circuit's own files are in its build id
     Engine.REMOTE: ("flows/remote",),
 }
 #: Of all targets, because attacks on scores may use torch too.
@@ -44,6 +49,7 @@ def materials(spec: TargetSpec) -> dict[str, Path]:
         Engine.TORCH: ("config.toml", f"train/{spec.network}.safetensors"),
         Engine.ONNXRUNTIME: ("compile/dataflow.json", "compile/dataflow.npz"),
         Engine.RTL: ("compile/dataflow.json", "compile/dataflow.npz", *BUILT),
+        Engine.SERIAL: ("compile/dataflow.json", "compile/dataflow.npz"),
         Engine.REMOTE: (),
     }[spec.engine]
     run = Path(spec.run)
@@ -58,12 +64,15 @@ def materials(spec: TargetSpec) -> dict[str, Path]:
 
 
 def identity(spec: TargetSpec) -> Identity:
-    """What decides this target's answers. Asks a remote one. Raises FlowError where it is not there."""
+    """What decides this target's answers. Asks a remote one or a board. Raises FlowError where it is not there."""
     if spec.engine is Engine.REMOTE:
         with _remote(spec) as target:
             content = target.network
     else:
         files = {name: of_file(path) for name, path in materials(spec).items() if name not in BUILT}
+        if spec.engine is Engine.SERIAL:
+            with _serial(spec) as board:
+                files["build"] = f"{board.link.identity.build_id:016x}"
         content = of_value(files)
     code = of_value([of_code(_COMMON + _CODE[spec.engine]), versions(_TOOLS)])
     return Identity(content, code)
@@ -73,6 +82,8 @@ def open_target(spec: TargetSpec) -> Target:
     """Opens a target for this process alone; `close_target` closes it. Raises FlowError."""
     if spec.engine is Engine.REMOTE:
         return _remote(spec)
+    if spec.engine is Engine.SERIAL:
+        return _serial(spec)
     if spec.engine is Engine.TORCH:
         from flows.campaign.torch_twin import open_twin
 
@@ -97,3 +108,10 @@ def close_target(target: Target) -> None:
 
 def _remote(spec: TargetSpec) -> RemoteTarget:
     return RemoteTarget(spec.address, read_token(Path(spec.token_file)) if spec.token_file else None)
+
+
+def _serial(spec: TargetSpec) -> SerialTarget:
+    from flows.targets.serial_target import SerialTarget
+    from hw.dataflow import Dataflow
+
+    return SerialTarget(spec.address, Dataflow.load(Path(spec.run) / "compile"))

@@ -11,17 +11,19 @@ from flows.attack import registry
 from flows.attack.batch import grid_budget
 from flows.config import read_toml
 from flows.errors import FlowError, nearest
+from flows.link.driver import parse_address
 
 NETWORKS = ("defended", "float", "quantized")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 
 
 class Engine(Enum):
-    """What answers: the PyTorch twin, the golden model, the simulated circuit, a server elsewhere."""
+    """What answers: the PyTorch twin, the golden model, the simulated circuit, a board here, a server elsewhere."""
 
     TORCH = "torch"
     ONNXRUNTIME = "onnxruntime"
     RTL = "rtl"
+    SERIAL = "serial"
     REMOTE = "remote"
 
 
@@ -42,7 +44,8 @@ class ImagesSpec:
 @dataclass(frozen=True, slots=True)
 class TargetSpec:
     """`name`: of the rows. `run`: the run directory (all engines but remote). `network`: defended, float or quantized
-    (torch only). `address`: HOST:PORT, `token_file`: its token, if it asks for one (remote only)."""
+    (torch only). `address`: HOST:PORT (remote) or serial:PORT[@BAUD] (serial); `token_file`: the server's token, if it
+    asks for one (remote only)."""
 
     name: str
     engine: Engine
@@ -53,8 +56,9 @@ class TargetSpec:
 
     def __post_init__(self) -> None:
         remote, torch = self.engine is Engine.REMOTE, self.engine is Engine.TORCH
+        serial = self.engine is Engine.SERIAL
         _check_name("targets", self.name)
-        for key, wanted in (("run", not remote), ("network", torch), ("address", remote)):
+        for key, wanted in (("run", not remote), ("network", torch), ("address", remote or serial)):
             if bool(getattr(self, key)) != wanted:
                 what = "expected a value for" if wanted else "expected no"
                 raise FlowError(f"target {self.name}: {what} {key} with the engine {self.engine.value}")
@@ -62,6 +66,8 @@ class TargetSpec:
             raise FlowError(f"target {self.name}: expected no token_file with the engine {self.engine.value}")
         if torch and self.network not in NETWORKS:
             raise FlowError(f"target {self.name}: unknown network {self.network!r}{nearest(self.network, [*NETWORKS])}")
+        if serial:
+            parse_address(self.address)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,19 @@
 """The command line: `app`, and one file per group of commands."""
 
-from flows.cli import campaign, data, foreign, judge, publish, stages, study, update
+from flows.cli import board, build_amd, campaign, data, doctor, foreign, judge, publish, stages, study, update
 from flows.cli.app import app
 
-__all__ = ["app", "campaign", "data", "foreign", "judge", "publish", "stages", "study", "update"]
+__all__ = [
+    "app",
+    "board",
+    "build_amd",
+    "campaign",
+    "data",
+    "doctor",
+    "foreign",
+    "judge",
+    "publish",
+    "stages",
+    "study",
+    "update",
+]

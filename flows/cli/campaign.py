@@ -33,7 +33,7 @@ def campaign(
 @app.command()
 def serve(
     run: Annotated[Path, typer.Argument(help="A finished run directory.")],
-    target: Annotated[str, typer.Option("--target", metavar="NAME", help="rtl or onnxruntime.")] = "rtl",
+    target: Annotated[str, typer.Option("--target", metavar="NAME", help="rtl, onnxruntime or serial:PORT.")] = "rtl",
     host: Annotated[str, typer.Option("--host", help="Other addresses than loopback need a token.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: any free one, printed.")] = 0,
     token_file: Annotated[Path | None, typer.Option("--token-file", metavar="FILE", help="One line.")] = None,

@@ -15,6 +15,7 @@ from flows.foreign.images import made_images, read_array
 from flows.simulate.build import build
 from flows.simulate.simulator import Simulator
 from flows.targets.layout import check_images, to_codes
+from flows.verify.board_rung import BoardRung
 from flows.verify.ladder import Evidence, verify
 from hw.dataflow import Dataflow
 
@@ -31,9 +32,27 @@ def verify_folder(
     sample: int = SLOW,
     progress: Callable[[str], None] = lambda text: None,
 ) -> dict[str, object]:
-    """Runs the ladder and writes `verify.json`; returns that record. The circuit is built into `circuit/`.
+    """Runs the ladder and writes `verify.json`; returns that record, as `climb_folder` does."""
+    found = climb_folder(folder, images, labels, sample=sample, progress=progress)
+    partial = folder / ".verify.json"
+    partial.write_text(json.dumps(found, indent=1) + "\n")
+    os.replace(partial, folder / "verify.json")
+    return found
 
-    `images`: .npy of uint8 (N, C, H, W); `labels`: .npy of integers (N,). Raises FlowError for files of another form.
+
+def climb_folder(
+    folder: Path,
+    images: Path | None = None,
+    labels: Path | None = None,
+    *,
+    sample: int = SLOW,
+    board: BoardRung | None = None,
+    progress: Callable[[str], None] = lambda text: None,
+) -> dict[str, object]:
+    """The ladder's record for a compiled folder. The circuit is built into `circuit/`.
+
+    `images`: .npy of uint8 (N, C, H, W); `labels`: .npy of integers (N,). `board`: the rung above the simulated
+    circuit, where there is a board. Raises FlowError for files of another form.
     """
     record = _record(folder)
     dataflow = Dataflow.load(folder)
@@ -43,19 +62,17 @@ def verify_folder(
     else:
         pictures = read_array(images, "images")
     check_images(pictures, str(images or "images"))
-    classes = None if labels is None else _labels(labels, len(pictures))
+    classes = None if labels is None else read_labels(labels, len(pictures))
     progress("Verilator and the C++ compiler")
     library = build(dataflow, folder / "circuit")
     finn = folder / "finn.onnx"
     evidence = Evidence(pictures, 0, None, folder / "model.onnx", finn, record, dataflow, library)
-    found = verify(evidence, VerifyConfig(qonnx=sample, finn=sample, golden=0, rtl=0), folder / "circuit", progress)
+    config = VerifyConfig(qonnx=sample, finn=sample, golden=0, rtl=0)
+    found = verify(evidence, config, folder / "circuit", progress, board)
     found["images"] = {"source": images.name if images else "made", "count": len(pictures)}
     found["circuit"] = _timing(dataflow, library, pictures)
     if classes is not None:
         found["clean"] = _accuracy(dataflow, record, pictures, classes)
-    partial = folder / ".verify.json"
-    partial.write_text(json.dumps(found, indent=1) + "\n")
-    os.replace(partial, folder / "verify.json")
     return found
 
 
@@ -83,7 +100,8 @@ def _input_shape(folder: Path) -> tuple[int, int, int]:
     return read_network(folder / "model.onnx").input_shape
 
 
-def _labels(path: Path, count: int) -> np.ndarray:
+def read_labels(path: Path, count: int) -> np.ndarray:
+    """Classes (N,) of a .npy file. Raises FlowError unless they are `count` integers."""
     labels = read_array(path, "labels")
     if labels.dtype.kind not in "iu" or labels.shape != (count,):
         raise FlowError(f"{path}: expected integer labels ({count},), one per image, got {labels.dtype} {labels.shape}")

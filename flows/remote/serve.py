@@ -10,6 +10,7 @@ from pathlib import Path
 
 from flows import environment
 from flows.errors import FlowError, nearest
+from flows.link.driver import PREFIX
 from flows.remote.protocol import VERSION, Welcome
 from flows.remote.server import Limits, Server
 from flows.stages.files import read_arrays
@@ -24,9 +25,15 @@ REQUEST_BYTES = 1 << 20  # of images or scores in one request, so that all conne
 
 @contextmanager
 def open_engine(run: Path, engine: str, dataflow: Dataflow) -> Iterator[Target]:
-    """The run's target `rtl` or `onnxruntime`. Raises FlowError."""
+    """The run's target `rtl` or `onnxruntime`, or a board with its circuit at `serial:PORT`. Raises FlowError."""
+    if engine.startswith(PREFIX):
+        from flows.targets.serial_target import SerialTarget
+
+        with SerialTarget(engine, dataflow) as target:
+            yield target
+        return
     if engine not in ENGINES:
-        raise FlowError(f"--target: unknown target {engine!r}{nearest(engine, [*ENGINES])}")
+        raise FlowError(f"--target: unknown target {engine!r}{nearest(engine, [*ENGINES, PREFIX])}")
     if engine == "rtl":
         from flows.targets.rtl_target import RtlTarget
 

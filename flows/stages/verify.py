@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,31 +17,38 @@ if TYPE_CHECKING:
 
 
 def run(context: Context) -> None:
-    from flows.verify.ladder import Evidence, verify
-    from hw.dataflow import Dataflow
+    from flows.verify.ladder import verify
 
-    codes, scores = read_arrays(context.input("export", "vectors.npz"), "codes", "scores")
-    (adversarial,) = read_arrays(context.input("attack", "adversarial.npz"), "images")
-    require_scores(codes, scores)
-    record = read_json(context.input("compile", "compile.json"))
-    if missing := [key for key in ("activations", "finn", "logit_scale") if key not in record]:
-        raise FlowError(f"compile.json: expected {', '.join(missing)}, got none; run again with --from compile")
-    evidence = Evidence(
-        images=codes,
-        adversarial=len(adversarial),
-        brevitas=scores,
-        model=context.input("export", "model.onnx"),
-        finn=context.inputs["compile"] / "finn.onnx",
-        record=record,
-        dataflow=Dataflow.load(context.inputs["compile"]),
-        library=context.input("circuit", "library.so"),
-    )
+    evidence = gather(context.input)
     record = verify(evidence, context.config.verify, context.work, lambda text: context.progress(0, text))
     (labels,) = read_arrays(context.input("data", "test.npz"), "y")
     record["clean"] = clean_accuracy(evidence, labels)
     write_json(context.work / "verify.json", record)
     require_equal(record, context.work / "verify.json")
     write_json(context.folder / "verify.json", record)
+
+
+def gather(path: Callable[[str, str], Path]) -> Evidence:
+    """What earlier stages left to compare. `path`: of a stage's file. Raises FlowError for a missing or broken one."""
+    from flows.verify.ladder import Evidence
+    from hw.dataflow import Dataflow
+
+    codes, scores = read_arrays(path("export", "vectors.npz"), "codes", "scores")
+    (adversarial,) = read_arrays(path("attack", "adversarial.npz"), "images")
+    require_scores(codes, scores)
+    record = read_json(path("compile", "compile.json"))
+    if missing := [key for key in ("activations", "finn", "logit_scale") if key not in record]:
+        raise FlowError(f"compile.json: expected {', '.join(missing)}, got none; run again with --from compile")
+    return Evidence(
+        images=codes,
+        adversarial=len(adversarial),
+        brevitas=scores,
+        model=path("export", "model.onnx"),
+        finn=path("compile", "compile.json").parent / "finn.onnx",
+        record=record,
+        dataflow=Dataflow.load(path("compile", "dataflow.json").parent),
+        library=path("circuit", "library.so"),
+    )
 
 
 def require_scores(codes: np.ndarray, scores: np.ndarray) -> None:

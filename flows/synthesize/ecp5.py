@@ -99,13 +99,13 @@ class _Build:
     def _place_and_route(self) -> float:
         def make(files: dict[str, str]) -> None:
             self.progress("place and route")
-            shutil.copyfile(self.board.folder / self.board.constraints, self.folder / self.board.constraints)
+            shutil.copyfile(self.board.constraints_path, self.folder / self.board.constraints_path.name)
             outputs = {"textcfg": files[CONFIGURATION], "write": files[ROUTED], "report": files[TIMING]}
             nextpnr.place_and_route(
                 self.folder,
                 self.board.nextpnr,
                 NETLIST,
-                self.board.constraints,
+                self.board.constraints_path.name,
                 outputs,
                 clock_mhz=self.clock_mhz,
                 seed=self.seed,
@@ -114,7 +114,7 @@ class _Build:
 
         inputs = {
             NETLIST: sha256(self.folder / NETLIST),
-            "constraints": sha256(self.board.folder / self.board.constraints),
+            "constraints": sha256(self.board.constraints_path),
             "device": " ".join(self.board.nextpnr),
             "clock_mhz": repr(float(self.clock_mhz)),
             "seed": str(self.seed),
@@ -150,6 +150,7 @@ class _Build:
     def _record(self, fmax: float, seconds: dict[str, float]) -> dict:
         prefixes = [f"u_network.{instance_name(op)}." for op in self.dataflow.ops]
         used = usage.read(self.folder / ROUTED, prefixes)
+        identity = top.identity(self.dataflow, self.board, clock_mhz=self.clock_mhz)
         return {
             "board": self.board.name,
             "device": self.board.device,
@@ -161,6 +162,8 @@ class _Build:
             "bitstream": self.bitstream,
             "bytes": (self.folder / self.bitstream).stat().st_size,
             "idcode": f"0x{self.board.idcode:08x}",
+            "network_id": f"{identity.network_id:016x}",
+            "build_id": f"{identity.build_id:016x}",
             "ops": [{"name": op.name, **asdict(one)} for op, one in zip(self.dataflow.ops, used.ops, strict=True)],
             "floorplan": {
                 "width": self.board.columns,

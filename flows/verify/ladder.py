@@ -1,10 +1,11 @@
-"""Climbs the ladder brevitas -> qonnx -> golden -> finn -> rtl and records images, mismatches, first divergence."""
+"""Climbs the ladder brevitas -> qonnx -> golden -> finn -> rtl (-> board): images, mismatches, first divergence."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from flows.golden.session import GoldenSession
 from flows.simulate.build import build
 from flows.simulate.simulator import Simulator
 from flows.targets.layout import to_codes
+from flows.verify.board_rung import BoardRung
 from flows.verify.divergence import differing_images, first_in_circuit, locate
 from flows.verify.reference import excuse, run_reference
 from hw.dataflow import Dataflow
@@ -51,14 +53,19 @@ def select(total: int, adversarial: int, wanted: int) -> np.ndarray:
 
 
 def verify(
-    evidence: Evidence, config: VerifyConfig, work: Path, progress: Callable[[str], None] = lambda text: None
+    evidence: Evidence,
+    config: VerifyConfig,
+    work: Path,
+    progress: Callable[[str], None] = lambda text: None,
+    board: BoardRung | None = None,
 ) -> dict[str, object]:
     """Runs every rung against the golden integers; the record is `verify.json` (docs/architecture.md).
 
     A mismatch is counted, never tolerated. Only a float rung may have `excused` cases, each proved by exact rational
     arithmetic to be the reference's own rounding. `work`: a folder for what a divergence hunt builds.
+    `board`: the rung above the simulated circuit, where there is a board.
     """
-    return _Ladder(evidence, work, progress).climb(config)
+    return _Ladder(evidence, work, progress).climb(config, board)
 
 
 def unavailable(name: str, engine: str, reason: str) -> dict[str, object]:
@@ -82,7 +89,7 @@ class _Ladder:
     def golden(self, chosen: np.ndarray) -> np.ndarray:
         return self.evidence.dataflow.result(self.session.run(self.codes(chosen))).scores
 
-    def climb(self, config: VerifyConfig) -> dict[str, object]:
+    def climb(self, config: VerifyConfig, board: BoardRung | None) -> dict[str, object]:
         evidence = self.evidence
         every = np.arange(len(evidence.images))
         checks = [
@@ -100,6 +107,9 @@ class _Ladder:
                 rungs.append(unavailable(name, engine, reason))
                 continue
             rungs.append(self._rung(name, engine, select(len(every), evidence.adversarial, wanted), check))
+        if board:
+            some = select(len(every), evidence.adversarial, board.images)
+            rungs.append(self._rung("board", board.target.name, some, partial(self._board, board)))
         return {"rungs": rungs}
 
     def _missing(self, rung: str) -> str:
@@ -222,6 +232,10 @@ class _Ladder:
             divergence = divergence or locate(name, expected, values)
         return wrong, divergence, []
 
+    def _board(self, board: BoardRung, chosen: np.ndarray) -> tuple:
+        codes = self.codes(chosen)
+        return board.check(codes, self.session.run(codes))
+
     def _rtl(self, chosen: np.ndarray) -> tuple:
         dataflow, codes = self.evidence.dataflow, self.codes(chosen)
         golden = self.session.run(codes)
@@ -242,8 +256,8 @@ class _Ladder:
             library = build(prefix, folder)
 
             def run(some: np.ndarray) -> np.ndarray:
-                with Simulator(prefix, library) as partial:
-                    return partial.run(some, stall_in=STALL_SHARE, stall_out=STALL_SHARE, seed=1).outputs
+                with Simulator(prefix, library) as part:
+                    return part.run(some, stall_in=STALL_SHARE, stall_out=STALL_SHARE, seed=1).outputs
 
             return run
 

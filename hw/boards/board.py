@@ -20,7 +20,12 @@ class Board:
     `name`: its folder. `device`: the vendor's name. `nextpnr`: options that choose the device. `idcode`: 32-bit JTAG
     id that its bitstreams carry. `oscillator_mhz`: of the clock pin. `baud`: bits per second of the host link.
     `lut4`, `ff`, `ebr` (18-kbit block RAMs), `dsp` (18x18 multipliers), `slices`: what the device has. `columns`,
-    `rows`: size of its grid of tiles. `constraints`: pin file, `template`: of the board top; both in `folder`.
+    `rows`: size of its grid of tiles. `constraints`: pin file, from `hw/boards`. `programming`: the command that loads
+    a bitstream; `{bitstream}` stands for the file.
+
+    Ports of the board top, as in the pin file: `clock_pin`, `rx_pin` (from the host), `tx_pin` (to the host),
+    `reset_pin` (a button; empty where there is none), `led_pin` (`leds` many, 1 to 8), `high_pins` (outputs that stay
+    high). `reset_low`, `leds_low`: active low.
     """
 
     name: str
@@ -37,11 +42,24 @@ class Board:
     columns: int
     rows: int
     constraints: str
-    template: str
+    programming: str
+    clock_pin: str
+    rx_pin: str
+    tx_pin: str
+    reset_pin: str
+    reset_low: bool
+    led_pin: str
+    leds: int
+    leds_low: bool
+    high_pins: tuple[str, ...]
 
     @property
     def folder(self) -> Path:
         return ROOM / self.name
+
+    @property
+    def constraints_path(self) -> Path:
+        return ROOM / self.constraints
 
     @property
     def available(self) -> Resources:
@@ -79,10 +97,14 @@ def parse(name: str, values: dict[str, object], where: str) -> Board:
             checked[key] = value
         elif kind == "float" and isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
             checked[key] = float(value)
-        elif kind == "str" and isinstance(value, str) and value:
+        elif kind == "bool" and isinstance(value, bool):
+            checked[key] = value
+        elif kind == "str" and isinstance(value, str) and (value or key == "reset_pin"):
             checked[key] = value
         elif kind == "tuple[str, ...]" and isinstance(value, list) and all(isinstance(item, str) for item in value):
             checked[key] = tuple(value)
         else:
             raise HardwareError(f"{where}: expected {key} to be a positive {kind}, got {value!r}")
+    if checked["leds"] > 8:
+        raise HardwareError(f"{where}: expected at most 8 leds, got {checked['leds']}")
     return Board(name=name, **checked)

@@ -4,27 +4,55 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from hw.boards import pll
-from hw.boards.board import Board
+from hw.boards.board import ROOM, Board
 from hw.dataflow import Dataflow
 from hw.errors import HardwareError
+from hw.identity import identity as dataflow_identity
 from hw.inttype import IntType
 from hw.stream import Stream
 from hw.top import link
+from hw.top.link.identity import Feature, Identity, Layout
 from hw.top.stitch import stitch, top_module
 
 TOP = "board_top"
 MAX_BAUD_ERROR = 0.02
 
 
+TEMPLATE = "board_top.sv.j2"
+PRIMITIVES = ("EHXPLLL.sv",)
+#: Requests that the board takes before it has answered the first.
+SLOTS = 4
+
+
 def network_id(dataflow: Dataflow) -> int:
-    """32-bit name of the circuit: the start of the sha256 over the names and texts of all its files."""
-    text = json.dumps(sorted(stitch(dataflow).items()))
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
+    """The first 64 bits of the dataflow's identity: the same integers, the same number."""
+    return int(dataflow_identity(dataflow)[:16], 16)
+
+
+def identity(dataflow: Dataflow, board: Board, *, clock_mhz: float) -> Identity:
+    """What this circuit on this board answers to HELLO. Raises HardwareError as `render` does."""
+    fixed = [(path.name, path.read_text()) for path in (*link.sources(), board.constraints_path)]
+    unnamed = _render(dataflow, board, clock_mhz, hello=b"")
+    parts = [asdict(board), fixed, unnamed, sorted(stitch(dataflow).items())]
+    return Identity(
+        network_id=network_id(dataflow),
+        build_id=_hash(parts),
+        features=Feature(0),
+        window=SLOTS,
+        name=dataflow.name,
+        input=Layout.of(dataflow.input),
+        output=Layout.of(dataflow.output),
+    )
+
+
+def _hash(value: object) -> int:
+    return int.from_bytes(hashlib.sha256(json.dumps(value).encode()).digest()[:8], "big")
 
 
 def clocks_per_bit(clock_mhz: float, baud: int) -> int:
@@ -41,22 +69,28 @@ def clocks_per_bit(clock_mhz: float, baud: int) -> int:
 def render(dataflow: Dataflow, board: Board, *, clock_mhz: float) -> str:
     """The text of the board top, module `board_top`. Raises HardwareError where the dataflow's streams do not fit
     the link or the clock cannot be made."""
+    return _render(dataflow, board, clock_mhz, identity(dataflow, board, clock_mhz=clock_mhz).encode())
+
+
+def _render(dataflow: Dataflow, board: Board, clock_mhz: float, hello: bytes) -> str:
     _check_streams(dataflow)
     clock = None if clock_mhz == board.oscillator_mhz else pll.solve(board.oscillator_mhz, clock_mhz)
     actual_mhz = clock_mhz if clock is None else float(clock.output_mhz)
     environment = Environment(
-        loader=FileSystemLoader(board.folder),
+        loader=FileSystemLoader(ROOM),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
         autoescape=False,
     )
-    return environment.get_template(board.template).render(
+    return environment.get_template(TEMPLATE).render(
+        board=board,
         network=top_module(dataflow),
-        network_id=f"{network_id(dataflow):08x}",
+        hello=hello[::-1].hex(),
+        hello_bytes=len(hello),
+        slots=SLOTS,
         clocks_per_bit=clocks_per_bit(actual_mhz, board.baud),
-        oscillator_mhz=board.oscillator_mhz,
         clock_mhz=actual_mhz,
         pll=clock,
         input_bytes=dataflow.input.elements,
@@ -71,8 +105,8 @@ def write(dataflow: Dataflow, board: Board, folder: Path, *, clock_mhz: float) -
 
     Returns the paths: SystemVerilog first, in an order that every tool accepts, the board top last of them.
     """
-    # The board's own files declare the vendor's primitives that its template uses.
-    fixed = {path.name: path.read_text() for path in (*link.sources(), *sorted(board.folder.glob("*.sv")))}
+    # The vendor's primitives that the template uses are declared for the tools.
+    fixed = {path.name: path.read_text() for path in (*link.sources(), *(ROOM / name for name in PRIMITIVES))}
     stitched = stitch(dataflow)
     top = {f"{TOP}.sv": render(dataflow, board, clock_mhz=clock_mhz)}
     if clash := sorted((fixed.keys() | top.keys()) & stitched.keys()):

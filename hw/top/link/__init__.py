@@ -11,7 +11,10 @@ SOURCES = (
     "uart_tx.sv",
     "link_frame_rx.sv",
     "link_frame_tx.sv",
+    "link_queue.sv",
     "link_buffer.sv",
+    "link_requests.sv",
+    "link_counters.sv",
     "link_words.sv",
     "link_top.sv",
 )

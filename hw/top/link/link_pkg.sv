@@ -2,11 +2,13 @@
 package link_pkg;
   localparam logic [7:0] SYNC0 = 8'h48;
   localparam logic [7:0] SYNC1 = 8'h46;
-  localparam logic [7:0] VERSION = 8'h01;
+  localparam logic [7:0] VERSION = 8'h02;
 
   localparam logic [7:0] PING = 8'h01;
-  localparam logic [7:0] INFO = 8'h02;
+  localparam logic [7:0] HELLO = 8'h02;
   localparam logic [7:0] INFER = 8'h03;
+  localparam logic [7:0] COUNTERS = 8'h04;
+  localparam logic [7:0] THRESHOLDS = 8'h05;
   /// Set in the type of an answer to a request that was carried out.
   localparam logic [7:0] ANSWER = 8'h80;
   localparam logic [7:0] ERROR = 8'hFF;
@@ -17,13 +19,21 @@ package link_pkg;
   localparam logic [7:0] BAD_TYPE = 8'h03;
   localparam logic [7:0] BAD_LENGTH = 8'h04;
   localparam logic [7:0] TRUNCATED = 8'h05;
+  localparam logic [7:0] NOT_SUPPORTED = 8'h06;
+  /// Never sent: the place among the counters of requests for which there was no room.
+  localparam logic [7:0] OVERRUN = 8'h07;
+  localparam int COUNTED_CODES = 8;
+  /// The codes' counters, then bytes without a stop bit; two bytes each.
+  localparam int COUNTER_BYTES = 2 * (COUNTED_CODES + 1);
 
-  localparam logic [15:0] CRC_START = 16'hFFFF;
-  localparam logic [15:0] CRC_POLYNOMIAL = 16'h1021;
+  localparam logic [31:0] CRC_START = 32'hFFFFFFFF;
+  localparam logic [31:0] CRC_POLYNOMIAL = 32'hEDB88320;
+  /// What an intact frame followed by its checksum leaves.
+  localparam logic [31:0] CRC_RESIDUE = 32'hDEBB20E3;
 
-  /// CRC-16/CCITT-FALSE of one more byte, most significant bit first; neither reflected nor inverted.
-  function automatic logic [15:0] crc16(input logic [15:0] crc, input logic [7:0] data);
-    crc16 = crc ^ {data, 8'h00};
-    for (int i = 0; i < 8; i++) crc16 = crc16[15] ? {crc16[14:0], 1'b0} ^ CRC_POLYNOMIAL : {crc16[14:0], 1'b0};
+  /// CRC-32 (IEEE 802.3) of one more byte, least significant bit first; inverted only when sent.
+  function automatic logic [31:0] crc32(input logic [31:0] crc, input logic [7:0] data);
+    crc32 = crc ^ {24'd0, data};
+    for (int i = 0; i < 8; i++) crc32 = crc32[0] ? (crc32 >> 1) ^ CRC_POLYNOMIAL : crc32 >> 1;
   endfunction
 endpackage

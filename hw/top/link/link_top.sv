@@ -1,7 +1,7 @@
 /// The host link: request frames come in on a UART, run through the network's streams, answers go out.
 ///
-/// One request at a time: from the end of a request to the last byte of its answer, incoming bytes are ignored.
-/// A payload reaches the network only after its frame has passed the checksum. Byte layout: README.md.
+/// Up to SLOTS requests may be on their way: the next are received while earlier ones are computed and answered, in
+/// order. A payload reaches the network only after its frame has passed the checksum. Byte layout: README.md.
 module link_top #(
     /// Clock cycles per UART bit, at least 4.
     parameter int CLOCKS_PER_BIT = 25,
@@ -13,8 +13,12 @@ module link_top #(
     parameter int OUT_WIDTH = 32,
     /// Whether output elements are two's complement.
     parameter bit OUT_SIGNED = 1,
-    /// What INFO answers: names the circuit that was built.
-    parameter logic [31:0] NETWORK_ID = 32'd0,
+    /// Requests on their way at once, a power of two, at least 2.
+    parameter int SLOTS = 4,
+    /// Bytes of HELLO's answer, 1 to 255.
+    parameter int HELLO_BYTES = 1,
+    /// What HELLO answers, first byte lowest: names the circuit that was built.
+    parameter logic [8*HELLO_BYTES-1:0] HELLO = '0,
     /// Silence inside a frame, in byte times of the UART, after which it counts as cut short.
     parameter int TIMEOUT_BYTES = 2048
 ) (
@@ -44,8 +48,7 @@ module link_top #(
 );
   if (OUTPUT_WORDS < 1 || OUTPUT_WORDS > 16383) $fatal(1, "link_top: OUTPUT_WORDS must be 1 to 16383");
   if (TIMEOUT_BYTES < 2) $fatal(1, "link_top: TIMEOUT_BYTES must be at least 2");
-
-  localparam logic [63:0] INFO_BYTES = {16'(OUTPUT_WORDS), 16'(INPUT_BYTES), NETWORK_ID};
+  if (HELLO_BYTES < 1 || HELLO_BYTES > 255) $fatal(1, "link_top: HELLO_BYTES must be 1 to 255");
 
   logic [7:0] byte_data;
   logic byte_valid, byte_error;
@@ -58,9 +61,9 @@ module link_top #(
       .out_error(byte_error)
   );
 
-  logic [15:0] write_address;
+  logic [15:0] write_address, request_sequence;
   logic [7:0] write_data, request_kind, request_code;
-  logic write_valid, request_valid, done;
+  logic write_valid, judged;
   link_frame_rx #(
       .INPUT_BYTES(INPUT_BYTES),
       .TIMEOUT_CLOCKS(TIMEOUT_BYTES * 10 * CLOCKS_PER_BIT)
@@ -73,34 +76,48 @@ module link_top #(
       .write_data,
       .write_address,
       .write_valid,
-      .request_valid,
-      .request_ready(done),
-      .request_kind,
-      .request_code
+      .judged,
+      .kind(request_kind),
+      .sequence_number(request_sequence),
+      .code(request_code)
   );
 
-  logic active_q, refused_q;
-  logic [7:0] element_q;
-  logic start_ready, start, accepted;
-  // What is being answered is an accepted INFER or INFO: registers, because whole streams hang on them.
-  logic infer_q, info_q;
-  assign start        = request_valid && !active_q && start_ready;
-  assign accepted     = request_code == link_pkg::OK;
-  assign busy         = active_q;
-  assign refused      = refused_q;
-  assign last_element = element_q;
-
-  link_buffer #(.BYTES(INPUT_BYTES)) u_buffer (
+  logic [15:0] sequence_number;
+  logic [7:0] kind, code;
+  logic dropped, answer_valid, start_ready, done;
+  link_requests #(
+      .BYTES(INPUT_BYTES),
+      .SLOTS(SLOTS)
+  ) u_requests (
       .clk,
       .rst,
       .write_data,
       .write_address,
       .write_valid,
-      .play(start && accepted && request_kind == link_pkg::INFER),
-      .out_data(net_in_data),
-      .out_valid(net_in_valid),
-      .out_ready(net_in_ready)
+      .judged,
+      .kind(request_kind),
+      .sequence_number(request_sequence),
+      .code(request_code),
+      .dropped,
+      .net_data(net_in_data),
+      .net_valid(net_in_valid),
+      .net_ready(net_in_ready),
+      .answer_kind(kind),
+      .answer_sequence(sequence_number),
+      .answer_code(code),
+      .answer_valid,
+      .answer_ready(done)
   );
+
+  // What is being answered is an accepted INFER: a register, because whole streams hang on it.
+  logic infer_q, refused_q;
+  logic [7:0] element_q, index_q;
+  logic start, accepted;
+  assign start        = answer_valid && start_ready;
+  assign accepted     = code == link_pkg::OK;
+  assign busy         = answer_valid;
+  assign refused      = refused_q;
+  assign last_element = element_q;
 
   logic [7:0] words_data;
   logic words_valid, words_ready, words_in_ready;
@@ -119,19 +136,48 @@ module link_top #(
   );
   assign net_out_ready = words_in_ready && infer_q;
 
-  logic [15:0] answer_length;
-  logic [7:0] answer_kind, payload_data;
-  logic [2:0] info_index_q;
-  logic payload_valid, payload_ready;
-  always_comb begin
-    answer_kind = accepted ? request_kind | link_pkg::ANSWER : link_pkg::ERROR;
-    if (!accepted) answer_length = 16'd1;
-    else if (request_kind == link_pkg::INFER) answer_length = 16'(4 * OUTPUT_WORDS);
-    else if (request_kind == link_pkg::INFO) answer_length = 16'd8;
-    else answer_length = 16'd0;
+  // A byte takes at least 40 cycles on the line: the next one has long been read.
+  logic [7:0] hello_q;
+  always_ff @(posedge clk) hello_q <= HELLO[8*index_q+:8];
 
-    payload_valid = infer_q ? words_valid : 1'b1;
-    payload_data  = infer_q ? words_data : info_q ? INFO_BYTES[8*info_index_q+:8] : request_code;
+  logic [7:0] count_data, payload_data;
+  logic payload_valid, payload_ready;
+  link_counters u_counters (
+      .clk,
+      .rst,
+      .judged,
+      .code(dropped ? link_pkg::OVERRUN : request_code),
+      .stop_bit_missing(byte_valid && byte_error),
+      .address(index_q[4:0]),
+      .read(payload_ready),
+      .data(count_data)
+  );
+
+  logic [15:0] answer_length;
+  logic [7:0] answer_kind;
+  always_comb begin
+    answer_kind   = accepted ? kind | link_pkg::ANSWER : link_pkg::ERROR;
+    answer_length = 16'd1;
+    payload_valid = 1'b1;
+    payload_data  = code;
+    if (accepted) begin
+      case (kind)
+        link_pkg::INFER: begin
+          answer_length = 16'(4 * OUTPUT_WORDS);
+          payload_valid = words_valid;
+          payload_data  = words_data;
+        end
+        link_pkg::HELLO: begin
+          answer_length = 16'(HELLO_BYTES);
+          payload_data  = hello_q;
+        end
+        link_pkg::COUNTERS: begin
+          answer_length = 16'(link_pkg::COUNTER_BYTES);
+          payload_data  = count_data;
+        end
+        default: answer_length = 16'd0;
+      endcase
+    end
   end
   assign words_ready = payload_ready && infer_q;
 
@@ -140,9 +186,10 @@ module link_top #(
   link_frame_tx u_frame_tx (
       .clk,
       .rst,
-      .start_valid (start),
+      .start_valid (answer_valid),
       .start_ready,
       .start_kind  (answer_kind),
+      .start_sequence(sequence_number),
       .start_length(answer_length),
       .in_data     (payload_data),
       .in_valid    (payload_valid),
@@ -164,23 +211,16 @@ module link_top #(
 
   always_ff @(posedge clk) begin
     if (rst) begin
-      active_q  <= 1'b0;
+      infer_q   <= 1'b0;
       refused_q <= 1'b0;
       element_q <= '0;
-      info_index_q <= '0;
-      infer_q <= 1'b0;
-      info_q <= 1'b0;
+      index_q   <= '0;
     end else begin
-      if (start) active_q <= 1'b1;
-      if (done) active_q <= 1'b0;
-      if (start || done) begin
-        infer_q <= start && accepted && request_kind == link_pkg::INFER;
-        info_q  <= start && accepted && request_kind == link_pkg::INFO;
-      end
+      if (start || done) infer_q <= start && accepted && kind == link_pkg::INFER;
       if (start) refused_q <= !accepted;
       if (net_out_valid && net_out_ready) element_q <= 8'(net_out_data);
-      if (start) info_index_q <= '0;
-      else if (payload_ready) info_index_q <= info_index_q + 3'd1;
+      if (start) index_q <= '0;
+      else if (payload_ready) index_q <= index_q + 8'd1;
     end
   end
 endmodule

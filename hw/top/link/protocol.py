@@ -5,26 +5,30 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import cache
+from zlib import crc32
 
 import numpy as np
 
 from hw.errors import HardwareError
 
 SYNC = b"\x48\x46"
-VERSION = 1
+VERSION = 2
 ANSWER = 0x80
-HEADER_BYTES = 6
-CRC_BYTES = 2
+HEADER_BYTES = 8
+CRC_BYTES = 4
+FRAME_BYTES = HEADER_BYTES + CRC_BYTES
 MAX_PAYLOAD = 0xFFFF
+SEQUENCE_NUMBERS = 1 << 16
 
 
 class Kind(IntEnum):
     """Frame types. An answer to a request that was carried out has the request's type with bit 7 set."""
 
     PING = 0x01
-    INFO = 0x02
+    HELLO = 0x02
     INFER = 0x03
+    COUNTERS = 0x04
+    THRESHOLDS = 0x05
     ERROR = 0xFF
 
 
@@ -36,6 +40,11 @@ class Refusal(IntEnum):
     BAD_TYPE = 3
     BAD_LENGTH = 4
     TRUNCATED = 5
+    NOT_SUPPORTED = 6
+
+
+#: What a frame that was damaged on its way may be refused for, whatever it was when it was sent.
+DAMAGED = frozenset({Refusal.BAD_CRC, Refusal.TRUNCATED, Refusal.BAD_LENGTH})
 
 
 class LinkError(HardwareError):
@@ -48,69 +57,58 @@ class LinkError(HardwareError):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """`version` 0..255, `kind` 0..255 (unknown ones are passed on), `payload` up to 65535 bytes."""
+    """`version`, `kind` 0..255 (unknown ones are passed on), `sequence` 0..65535, `payload` up to 65535 bytes."""
 
     version: int
     kind: int
+    sequence: int
     payload: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Info:
-    """`network_id`: 32-bit hash of the circuit's sources. `input_bytes`: payload of INFER. `output_words`: elements
-    of its answer."""
+class Counters:
+    """What the board has counted since its reset, each up to 65535 and staying there.
 
-    network_id: int
-    input_bytes: int
-    output_words: int
+    `accepted`: requests carried out. `overrun`: requests dropped for want of room. `stop_bit`: bytes without a stop
+    bit. The others: requests refused, by reason.
+    """
+
+    accepted: int
+    bad_crc: int
+    bad_version: int
+    bad_type: int
+    bad_length: int
+    truncated: int
+    not_supported: int
+    overrun: int
+    stop_bit: int
 
     @classmethod
-    def parse(cls, payload: bytes) -> Info:
-        """Raises HardwareError unless `payload` has the 8 bytes of an INFO answer."""
-        if len(payload) != 8:
-            raise HardwareError(f"expected 8 bytes of network information, got {len(payload)}")
-        return cls(*struct.unpack("<IHH", payload))
+    def parse(cls, payload: bytes) -> Counters:
+        """Raises HardwareError unless `payload` has the 18 bytes of an answer to COUNTERS."""
+        if len(payload) != 18:
+            raise HardwareError(f"expected 18 bytes of counters, got {len(payload)}")
+        return cls(*struct.unpack("<9H", payload))
 
 
-@cache
-def _crc_table() -> tuple[int, ...]:
-    table = []
-    for byte in range(256):
-        crc = byte << 8
-        for _ in range(8):
-            crc = (crc << 1) ^ 0x1021 if crc & 0x8000 else crc << 1
-        table.append(crc & 0xFFFF)
-    return tuple(table)
-
-
-def crc16(data: bytes, crc: int = 0xFFFF) -> int:
-    """CRC-16/CCITT-FALSE (polynomial 0x1021, start 0xFFFF, no reflection): 0x29B1 for b"123456789".
-
-    `crc`: the checksum of what came before `data`.
-    """
-    table = _crc_table()
-    for byte in data:
-        crc = (crc << 8) & 0xFFFF ^ table[crc >> 8 ^ byte]
-    return crc
-
-
-def encode_frame(kind: int, payload: bytes = b"", version: int = VERSION) -> bytes:
+def encode_frame(kind: int, sequence: int, payload: bytes = b"", version: int = VERSION) -> bytes:
     """One whole frame, of either direction. Raises HardwareError for a payload above 65535 bytes."""
     if len(payload) > MAX_PAYLOAD:
         raise HardwareError(f"expected at most {MAX_PAYLOAD} payload bytes, got {len(payload)}")
-    body = struct.pack("<BBH", version, kind, len(payload)) + payload
-    return SYNC + body + struct.pack(">H", crc16(body))
+    body = struct.pack("<BBHH", version, kind, sequence, len(payload)) + payload
+    return SYNC + body + struct.pack("<I", crc32(body))
 
 
-def encode_request(kind: Kind, payload: bytes = b"") -> bytes:
-    """A request. PING and INFO have no payload; INFER has one byte per pixel code, in the input stream's order
-    (H, W, C). Raises HardwareError for ERROR, which is no request, and for a payload where none belongs."""
-    if kind not in (Kind.PING, Kind.INFO, Kind.INFER):
-        raise HardwareError(f"expected PING, INFO or INFER, got {kind!r}")
-    if bool(payload) != (kind is Kind.INFER):
+def encode_request(kind: Kind, sequence: int, payload: bytes = b"") -> bytes:
+    """A request. INFER has one byte per pixel code, in the input stream's order (H, W, C); THRESHOLDS what a later
+    version will say; the others have no payload. Raises HardwareError for ERROR, which is no request, and for a
+    payload where none belongs."""
+    if kind is Kind.ERROR:
+        raise HardwareError("expected a request, got ERROR, which only a board sends")
+    if kind is not Kind.THRESHOLDS and bool(payload) != (kind is Kind.INFER):
         wanted = "payload" if kind is Kind.INFER else "no payload"
         raise HardwareError(f"{kind.name}: expected {wanted}, got {len(payload)} bytes")
-    return encode_frame(kind, payload)
+    return encode_frame(kind, sequence, payload)
 
 
 def answer_payload(frame: Frame, request: Kind) -> bytes:
@@ -156,18 +154,18 @@ class Decoder:
             self._seek()
             if len(self._held) < HEADER_BYTES:
                 return frames
-            version, kind, length = struct.unpack_from("<BBH", self._held, len(SYNC))
+            version, kind, sequence, length = struct.unpack_from("<BBHH", self._held, len(SYNC))
             if length > self.max_payload:
                 self._drop(1)
                 continue
             end = HEADER_BYTES + length + CRC_BYTES
             if len(self._held) < end:
                 return frames
-            # The checksum bytes, run through the checksum themselves, leave zero.
-            if crc16(self._held[len(SYNC) : end]):
+            (checksum,) = struct.unpack_from("<I", self._held, end - CRC_BYTES)
+            if crc32(self._held[len(SYNC) : end - CRC_BYTES]) != checksum:
                 self._drop(1)
                 continue
-            frames.append(Frame(version, kind, bytes(self._held[HEADER_BYTES : HEADER_BYTES + length])))
+            frames.append(Frame(version, kind, sequence, bytes(self._held[HEADER_BYTES : HEADER_BYTES + length])))
             del self._held[:end]
 
     def reset(self) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from flows.environment import for_tools
+from flows.simulate.board import ORDERS, LinkTiming, build_board
 from flows.simulate.toolchain import find_toolchain
 from hw.boards import top
 from hw.boards.board import load
@@ -20,15 +20,24 @@ from hw.ops.fifo.fifo import Fifo
 from hw.ops.matvec.matvec import MatVec
 from hw.top import link
 from hw.top.link import protocol
-from hw.top.link.protocol import Decoder, Frame, Info, Kind, LinkError, Refusal, encode_frame, encode_request
+from hw.top.link.identity import Identity
+from hw.top.link.protocol import (
+    FRAME_BYTES,
+    Counters,
+    Decoder,
+    Frame,
+    Kind,
+    LinkError,
+    Refusal,
+    encode_frame,
+    encode_request,
+)
 
 pytestmark = pytest.mark.sim
 
 CLOCKS_PER_BIT = 4
 TIMEOUT_BYTES = 8
 UINT8 = IntType.parse("UINT8")
-ANSWER_BYTES = protocol.HEADER_BYTES + protocol.CRC_BYTES
-REFUSED_BYTES = ANSWER_BYTES + 1
 # Enough for any answer: reading ends at the first silence.
 EVERYTHING = 10000
 
@@ -47,6 +56,7 @@ class Board:
     def __init__(self, program: Path, seed: int = 1) -> None:
         pipe = subprocess.PIPE
         self.process = subprocess.Popen([program, str(seed)], stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+        self.sequence = 0
 
     def command(self, *words: str) -> None:
         self.process.stdin.write(" ".join(words) + "\n")
@@ -70,8 +80,10 @@ class Board:
         self.command(f"+{(TIMEOUT_BYTES + 2) * 10}")
 
     def infer(self, pixels: np.ndarray, outputs: int) -> np.ndarray:
-        self.send(encode_request(Kind.INFER, pixels.astype(np.uint8).tobytes()))
-        (frame,) = self.frames(ANSWER_BYTES + 4 * outputs)
+        self.sequence = (self.sequence + 257) % protocol.SEQUENCE_NUMBERS
+        self.send(encode_request(Kind.INFER, self.sequence, pixels.astype(np.uint8).tobytes()))
+        (frame,) = self.frames(FRAME_BYTES + 4 * outputs)
+        assert frame.sequence == self.sequence
         return protocol.words(protocol.answer_payload(frame, Kind.INFER))
 
     def refusal(self) -> Refusal:
@@ -79,6 +91,11 @@ class Board:
         with pytest.raises(LinkError) as refused:
             protocol.answer_payload(frame, Kind.INFER)
         return refused.value.refusal
+
+    def counters(self) -> Counters:
+        self.send(encode_request(Kind.COUNTERS, 3))
+        (frame,) = self.frames(FRAME_BYTES + 18)
+        return Counters.parse(protocol.answer_payload(frame, Kind.COUNTERS))
 
     def close(self) -> None:
         self.process.stdin.close()
@@ -89,27 +106,8 @@ class Board:
 
 
 def verilate(dataflow: Dataflow, folder: Path, clocks_per_bit: int) -> Path:
-    tools = find_toolchain()
-    sources = top.write(dataflow, load("ulx3s_85f"), folder, clock_mhz=25.0)
-    # Vendor primitives have no contents to simulate; at 25 MHz none is in use.
-    names = [path.name for path in sources if path.suffix == ".sv" and path.name != "EHXPLLL.sv"]
-    driver = Path(__file__).resolve().parents[3] / "flows/simulate/uart_driver.cpp"
-    command = [
-        *(str(tools.verilator_root / "bin/verilator_bin"), "--cc", "--exe", "--build", "-O3", "--no-timing"),
-        *("--x-assign", "unique", "--x-initial", "unique", "-Wall", "-Wno-GENUNNAMED", "-Wno-UNUSEDSIGNAL"),
-        # The power-on reset is made of initial values, on purpose.
-        "-Wno-PROCASSINIT",
-        *("--top-module", top.TOP, f"-GCLOCKS_PER_BIT={clocks_per_bit}", f"-GTIMEOUT_BYTES={TIMEOUT_BYTES}"),
-        *("--Mdir", "build", "-CFLAGS", f"-O1 -std=c++17 -DCLOCKS_PER_BIT={clocks_per_bit}", "-MAKEFLAGS", "-s"),
-        # Verilator's makefile calls `python`, a name that not every machine has.
-        *("-MAKEFLAGS", f"PYTHON3={sys.executable}"),
-        *("-o", "board", *names, str(driver)),
-    ]
-    environment = for_tools(VERILATOR_ROOT=tools.verilator_root)
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    # Memory files are found relative to where the program runs.
-    return folder / "build/board"
+    timing = LinkTiming(clocks_per_bit, TIMEOUT_BYTES)
+    return build_board(dataflow, load("ulx3s_85f"), folder, clock_mhz=25.0, timing=timing, program=ORDERS)
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +118,7 @@ def program(tmp_path_factory) -> Path:
 @pytest.fixture(params=[1, 2])
 def board(program, request, monkeypatch):
     """With two different sets of random initial registers: reset must make both equal."""
-    monkeypatch.chdir(program.parents[1])
+    monkeypatch.chdir(program.parent / "rtl")
     board = Board(program, request.param)
     yield board
     board.close()
@@ -138,30 +136,80 @@ def test_answers_are_what_the_dataflow_computes(board, images):
     np.testing.assert_array_equal(got, expected)
 
 
-def test_ping_and_info(board):
-    board.send(encode_request(Kind.PING))
-    assert board.frames(ANSWER_BYTES) == [Frame(1, 0x81, b"")]
-    board.send(encode_request(Kind.INFO))
-    (frame,) = board.frames(ANSWER_BYTES + 8)
-    info = Info.parse(protocol.answer_payload(frame, Kind.INFO))
-    assert info == Info(top.network_id(classifier()), 12, 6)
+def test_ping_and_hello(board):
+    board.send(encode_request(Kind.PING, 0x1234))
+    assert board.frames(FRAME_BYTES) == [Frame(2, 0x81, 0x1234, b"")]
+    board.send(encode_request(Kind.HELLO, 7))
+    expected = top.identity(classifier(), load("ulx3s_85f"), clock_mhz=25.0)
+    (frame,) = board.frames(FRAME_BYTES + len(expected.encode()))
+    assert Identity.parse(protocol.answer_payload(frame, Kind.HELLO)) == expected
+    assert (expected.name, expected.window) == ("classifier", top.SLOTS)
 
 
-# The length bytes, 4 and 5, have a test of their own: they decide when a frame ends.
-@pytest.mark.parametrize("place", [2, 3, 6, 11, 17, 18, 19])
+def test_requests_are_taken_while_others_are_computed_and_answered_in_order(board, images):
+    burst = images[: top.SLOTS]
+    requests = [encode_request(Kind.INFER, 100 + i, x.astype(np.uint8).tobytes()) for i, x in enumerate(burst)]
+    board.send(b"".join(requests))
+    frames = board.frames(top.SLOTS * (FRAME_BYTES + 24))
+    assert [frame.sequence for frame in frames] == [100, 101, 102, 103]
+    got = np.stack([protocol.words(frame.payload) for frame in frames])
+    np.testing.assert_array_equal(got, classifier().golden(burst))
+
+
+def test_more_requests_than_there_is_room_for_are_dropped_and_counted(board, images):
+    many = 12
+    for i in range(many):  # answers of 24 bytes fall behind requests of 0
+        board.send(encode_request(Kind.HELLO, i))
+    answered = [frame.sequence for frame in board.frames()]
+    assert answered == sorted(answered) and top.SLOTS <= len(answered) < many
+    assert board.counters() == Counters(len(answered) + 1, *[0] * 6, overrun=many - len(answered), stop_bit=0)
+    np.testing.assert_array_equal(board.infer(images[0], 6), classifier().golden(images[:1])[0])
+
+
+def test_counters(board, images):
+    assert board.counters() == Counters(1, *[0] * 8)
+    intact = encode_request(Kind.INFER, 1, images[1].astype(np.uint8).tobytes())
+    board.send(intact[:-1] + bytes([intact[-1] ^ 1]))
+    assert board.refusal() is Refusal.BAD_CRC
+    board.send(intact[:10])
+    assert board.refusal() is Refusal.TRUNCATED
+    board.send(encode_request(Kind.THRESHOLDS, 9, b"ab"))
+    assert board.refusal() is Refusal.NOT_SUPPORTED
+    board.command("!55", "!55", "!55")
+    assert board.counters() == Counters(2, 1, 0, 0, 0, 1, 1, 0, 3)
+    board.command("r")
+    assert board.counters() == Counters(1, *[0] * 8)
+
+
+def test_random_bytes_are_survived(board, images):
+    random = np.random.default_rng(11)
+    for _ in range(40):
+        # Noise with many starts of frames in it.
+        data = random.integers(0, 256, int(random.integers(1, 80)), dtype=np.uint8).tobytes()
+        board.send(data.replace(b"\x00", protocol.SYNC) + protocol.SYNC * int(random.integers(0, 3)))
+    board.silence()
+    for frame in board.frames():
+        with pytest.raises(LinkError):
+            protocol.answer_payload(frame, Kind.INFER)
+    for image, expected in zip(images, classifier().golden(images), strict=True):
+        np.testing.assert_array_equal(board.infer(image, 6), expected)
+
+
+# The length bytes, 6 and 7, have a test of their own: they decide when a frame ends.
+@pytest.mark.parametrize("place", [2, 3, 4, 5, 8, 13, 19, 20, 23])
 def test_corrupted_byte_is_refused_and_leaves_no_stale_result(board, images, place):
     expected = classifier().golden(images)
     np.testing.assert_array_equal(board.infer(images[0], 6), expected[0])
-    frame = bytearray(encode_request(Kind.INFER, images[1].astype(np.uint8).tobytes()))
+    frame = bytearray(encode_request(Kind.INFER, 5, images[1].astype(np.uint8).tobytes()))
     frame[place] ^= 0x10
     board.send(bytes(frame))
     assert board.refusal() is Refusal.BAD_CRC
     np.testing.assert_array_equal(board.infer(images[2], 6), expected[2])
 
 
-@pytest.mark.parametrize(("place", "refusal"), [(4, Refusal.TRUNCATED), (5, Refusal.TRUNCATED)])
-def test_corrupted_length_ends_with_silence(board, images, place, refusal):
-    frame = bytearray(encode_request(Kind.INFER, images[1].astype(np.uint8).tobytes()))
+@pytest.mark.parametrize(("place", "refusal"), [(6, Refusal.BAD_LENGTH), (7, Refusal.BAD_LENGTH)])
+def test_corrupted_length_is_seen_at_once(board, images, place, refusal):
+    frame = bytearray(encode_request(Kind.INFER, 5, images[1].astype(np.uint8).tobytes()))
     frame[place] ^= 0x10
     board.send(bytes(frame))
     assert board.refusal() is refusal
@@ -169,7 +217,7 @@ def test_corrupted_length_ends_with_silence(board, images, place, refusal):
 
 
 def test_byte_without_stop_bit_is_refused(board, images):
-    words = [f"{byte:02x}" for byte in encode_request(Kind.INFER, images[1].astype(np.uint8).tobytes())]
+    words = [f"{byte:02x}" for byte in encode_request(Kind.INFER, 5, images[1].astype(np.uint8).tobytes())]
     words[8] = "!" + words[8]
     board.command(*words)
     assert board.refusal() is Refusal.BAD_CRC
@@ -179,16 +227,20 @@ def test_byte_without_stop_bit_is_refused(board, images):
 @pytest.mark.parametrize(
     ("frame", "refusal"),
     [
-        (encode_frame(Kind.INFER, bytes(11)), Refusal.BAD_LENGTH),
-        (encode_frame(Kind.INFER, bytes(13)), Refusal.BAD_LENGTH),
-        (encode_frame(Kind.INFER, bytes(700)), Refusal.BAD_LENGTH),
-        (encode_frame(Kind.INFER), Refusal.BAD_LENGTH),
-        (encode_frame(Kind.PING, b"x"), Refusal.BAD_LENGTH),
-        (encode_frame(Kind.INFO, b"x"), Refusal.BAD_LENGTH),
-        (encode_frame(0x00), Refusal.BAD_TYPE),
-        (encode_frame(0x7F, bytes(12)), Refusal.BAD_TYPE),
-        (encode_frame(Kind.INFER, bytes(12), version=2), Refusal.BAD_VERSION),
-        (encode_frame(Kind.INFER, bytes(12))[:-1], Refusal.TRUNCATED),
+        (encode_frame(Kind.INFER, 5, bytes(11)), Refusal.BAD_LENGTH),
+        (encode_frame(Kind.INFER, 5, bytes(13)), Refusal.BAD_LENGTH),
+        (encode_frame(Kind.INFER, 5, bytes(700)), Refusal.BAD_LENGTH),
+        (encode_frame(Kind.INFER, 5), Refusal.BAD_LENGTH),
+        (encode_frame(Kind.PING, 5, b"x"), Refusal.BAD_LENGTH),
+        (encode_frame(Kind.HELLO, 5, b"x"), Refusal.BAD_LENGTH),
+        (encode_frame(0x00, 5), Refusal.BAD_TYPE),
+        (encode_frame(0x7F, 5, bytes(12)), Refusal.BAD_TYPE),
+        (encode_frame(Kind.INFER, 5, bytes(12), version=1), Refusal.BAD_VERSION),
+        (encode_frame(0x06, 5), Refusal.BAD_TYPE),
+        (encode_frame(Kind.THRESHOLDS, 5, bytes(12)), Refusal.NOT_SUPPORTED),
+        (encode_frame(Kind.THRESHOLDS, 5), Refusal.NOT_SUPPORTED),
+        (encode_frame(Kind.THRESHOLDS, 5, bytes(13)), Refusal.BAD_LENGTH),
+        (encode_frame(Kind.INFER, 5, bytes(12))[:-1], Refusal.TRUNCATED),
         (protocol.SYNC, Refusal.TRUNCATED),
     ],
 )
@@ -209,25 +261,18 @@ def test_noise_before_a_frame_is_skipped(board, images, end):
 def test_noise_alone_gets_no_answer(board):
     board.send(b"H")
     board.silence()
-    board.send(b"F\x01\x01\x00\x00")
+    board.send(b"F\x02\x01\x00\x00\x00\x00")
     assert board.read() == b""
 
 
 def test_frame_cut_short_is_refused_and_the_next_one_is_answered(board, images):
-    board.send(encode_request(Kind.INFER, images[0].astype(np.uint8).tobytes())[:10])
+    board.send(encode_request(Kind.INFER, 5, images[0].astype(np.uint8).tobytes())[:10])
     assert board.refusal() is Refusal.TRUNCATED
     np.testing.assert_array_equal(board.infer(images[1], 6), classifier().golden(images[1:2])[0])
 
 
-def test_bytes_during_an_answer_are_ignored(board, images):
-    request = encode_request(Kind.INFER, images[0].astype(np.uint8).tobytes())
-    board.send(request + encode_request(Kind.PING))
-    assert [frame.kind for frame in board.frames()] == [Kind.INFER | protocol.ANSWER]
-    np.testing.assert_array_equal(board.infer(images[1], 6), classifier().golden(images[1:2])[0])
-
-
 def test_reset_in_the_middle_of_a_request_and_of_an_answer(board, images):
-    request = encode_request(Kind.INFER, images[0].astype(np.uint8).tobytes())
+    request = encode_request(Kind.INFER, 5, images[0].astype(np.uint8).tobytes())
     board.send(request[:9])
     board.command("r")
     np.testing.assert_array_equal(board.infer(images[1], 6), classifier().golden(images[1:2])[0])
@@ -240,8 +285,9 @@ def test_reset_in_the_middle_of_a_request_and_of_an_answer(board, images):
 @pytest.mark.slow
 @pytest.mark.parametrize("clocks_per_bit", [5, 25])
 def test_other_bit_rates(clocks_per_bit, tmp_path, images, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    board = Board(verilate(classifier(), tmp_path, clocks_per_bit))
+    program = verilate(classifier(), tmp_path, clocks_per_bit)
+    monkeypatch.chdir(tmp_path / "rtl")
+    board = Board(program)
     np.testing.assert_array_equal(board.infer(images[0], 6), classifier().golden(images[:1])[0])
     board.close()
 
@@ -254,6 +300,9 @@ def test_other_bit_rates(clocks_per_bit, tmp_path, images, monkeypatch):
         ("INPUT_BYTES=65536", "INPUT_BYTES must be 1 to 65535"),
         ("OUTPUT_WORDS=16384", "OUTPUT_WORDS must be 1 to 16383"),
         ("OUT_WIDTH=33", "WIDTH must be 1 to 32"),
+        ("SLOTS=3", "SLOTS must be a power of two"),
+        ("SLOTS=1", "must be a power of two, at least 2"),
+        ("HELLO_BYTES=256", "HELLO_BYTES must be 1 to 255"),
         ("TIMEOUT_BYTES=1", "TIMEOUT_BYTES must be at least 2"),
     ],
 )

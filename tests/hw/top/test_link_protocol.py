@@ -13,45 +13,38 @@ from hypothesis import strategies as st
 from hw.errors import HardwareError
 from hw.top import link
 from hw.top.link import protocol
-from hw.top.link.protocol import Decoder, Frame, Info, Kind, LinkError, Refusal, crc16, encode_frame, encode_request
+from hw.top.link.identity import Feature, Identity, Layout
+from hw.top.link.protocol import Counters, Decoder, Frame, Kind, LinkError, Refusal, encode_frame, encode_request
 
-FRAMES = st.builds(Frame, st.integers(0, 255), st.integers(0, 255), st.binary(max_size=40))
+FRAMES = st.builds(Frame, st.integers(0, 255), st.integers(0, 255), st.integers(0, 0xFFFF), st.binary(max_size=40))
 
 
 def encoded(frame: Frame) -> bytes:
-    return encode_frame(frame.kind, frame.payload, frame.version)
+    return encode_frame(frame.kind, frame.sequence, frame.payload, frame.version)
 
 
 def bitwise_crc(data: bytes) -> int:
-    """The definition: polynomial division one bit at a time."""
-    remainder = 0xFFFF
+    """The definition: polynomial division one bit at a time, in reflected order."""
+    remainder = 0xFFFFFFFF
     for byte in data:
-        for bit in range(7, -1, -1):
-            top = (remainder >> 15) ^ (byte >> bit & 1)
-            remainder = (remainder << 1 & 0xFFFF) ^ (0x1021 if top else 0)
-    return remainder
+        for bit in range(8):
+            low = (remainder ^ byte >> bit) & 1
+            remainder = (remainder >> 1) ^ (0xEDB88320 if low else 0)
+    return remainder ^ 0xFFFFFFFF
 
 
-def test_crc_has_the_published_check_value():
-    assert crc16(b"123456789") == 0x29B1
-    assert crc16(b"") == 0xFFFF
-
-
-@given(st.binary(max_size=50), st.binary(max_size=50))
-def test_crc_is_the_bitwise_division_and_goes_on_where_it_stopped(left, right):
-    assert crc16(left + right) == bitwise_crc(left + right) == crc16(right, crc16(left))
-
-
-@given(st.binary(max_size=50))
-def test_crc_over_data_and_checksum_is_zero(data):
-    assert crc16(data + crc16(data).to_bytes(2, "big")) == 0
+def test_crc_is_the_published_one():
+    assert bitwise_crc(b"123456789") == 0xCBF43926
+    frame = encode_frame(0x81, 0, b"123456789")
+    assert int.from_bytes(frame[-4:], "little") == bitwise_crc(frame[2:-4])
 
 
 def test_request_bytes():
     # Header and payload by hand; the checksum by the bitwise definition.
-    body = bytes([1, 3, 3, 0, 10, 20, 30])
-    assert encode_request(Kind.INFER, bytes([10, 20, 30])) == b"HF" + body + bitwise_crc(body).to_bytes(2, "big")
-    assert encode_request(Kind.PING)[:6] == bytes([0x48, 0x46, 1, 1, 0, 0])
+    body = bytes([2, 3, 0x34, 0x12, 3, 0, 10, 20, 30])
+    request = encode_request(Kind.INFER, 0x1234, bytes([10, 20, 30]))
+    assert request == b"HF" + body + bitwise_crc(body).to_bytes(4, "little")
+    assert encode_request(Kind.PING, 1)[:8] == bytes([0x48, 0x46, 2, 1, 1, 0, 0, 0])
 
 
 @given(st.lists(FRAMES, max_size=5), st.data())
@@ -88,22 +81,22 @@ def test_one_changed_byte_is_never_accepted(frame, data):
     stream[place] ^= data.draw(st.integers(1, 255))
     assert frame not in Decoder(max_payload=40).feed(bytes(stream) + bytes(60))
     # A burst of 8 bits is shorter than the checksum: where the length stayed, nothing at all is accepted.
-    if place not in (4, 5) and b"HF" not in frame.payload:
+    if place not in (6, 7) and b"HF" not in frame.payload:
         assert Decoder(max_payload=40).feed(bytes(stream)) == []
 
 
 def test_decoder_goes_on_after_a_broken_frame_that_holds_a_good_one():
-    inner = encode_frame(0x81)
-    outer = bytearray(encode_frame(0x83, b"ab" + inner))
+    inner = encode_frame(0x81, 9)
+    outer = bytearray(encode_frame(0x83, 8, b"ab" + inner))
     outer[-1] ^= 1
-    assert Decoder().feed(bytes(outer)) == [Frame(1, 0x81, b"")]
+    assert Decoder().feed(bytes(outer)) == [Frame(2, 0x81, 9, b"")]
 
 
 def test_reset_forgets_the_frame_in_progress():
-    decoder, frame = Decoder(), encode_frame(0x81)
+    decoder, frame = Decoder(), encode_frame(0x81, 9)
     assert decoder.feed(frame[:5]) == []
     decoder.reset()
-    assert decoder.feed(frame) == [Frame(1, 0x81, b"")]
+    assert decoder.feed(frame) == [Frame(2, 0x81, 9, b"")]
     assert decoder.discarded == 5
 
 
@@ -115,33 +108,69 @@ def test_words_are_signed_little_endian():
 
 
 def test_answers_are_told_apart():
-    assert protocol.answer_payload(Frame(1, 0x83, b"abcd"), Kind.INFER) == b"abcd"
+    assert protocol.answer_payload(Frame(2, 0x83, 9, b"abcd"), Kind.INFER) == b"abcd"
     with pytest.raises(LinkError, match="the board refused INFER: BAD_LENGTH") as refused:
-        protocol.answer_payload(Frame(1, 0xFF, b"\x04"), Kind.INFER)
+        protocol.answer_payload(Frame(2, 0xFF, 9, b"\x04"), Kind.INFER)
     assert refused.value.refusal is Refusal.BAD_LENGTH
     with pytest.raises(HardwareError, match=r"answer to INFER \(0x83\), got 0x81"):
-        protocol.answer_payload(Frame(1, 0x81, b""), Kind.INFER)
-    with pytest.raises(HardwareError, match="version 1, the board speaks 2"):
-        protocol.answer_payload(Frame(2, 0x83, b""), Kind.INFER)
+        protocol.answer_payload(Frame(2, 0x81, 9, b""), Kind.INFER)
+    with pytest.raises(HardwareError, match="version 2, the board speaks 1"):
+        protocol.answer_payload(Frame(1, 0x83, 9, b""), Kind.INFER)
     with pytest.raises(HardwareError, match="one known refusal code, got 63"):
-        protocol.answer_payload(Frame(1, 0xFF, b"\x63"), Kind.INFER)
+        protocol.answer_payload(Frame(2, 0xFF, 9, b"\x63"), Kind.INFER)
 
 
-def test_info():
-    assert Info.parse(bytes.fromhex("efbeadde40000b00")) == Info(0xDEADBEEF, 64, 11)
-    with pytest.raises(HardwareError, match="8 bytes of network information, got 7"):
-        Info.parse(bytes(7))
+def test_counters():
+    assert Counters.parse(bytes(range(18))) == Counters(*(0x100 + 0x202 * i for i in range(9)))
+    with pytest.raises(HardwareError, match="18 bytes of counters, got 7"):
+        Counters.parse(bytes(7))
+
+
+LAYOUTS = st.builds(
+    Layout, st.lists(st.integers(1, 65535), min_size=1, max_size=3).map(tuple), st.integers(1, 48), st.booleans()
+)
+IDENTITIES = st.builds(
+    Identity,
+    network_id=st.integers(0, 2**64 - 1),
+    build_id=st.integers(0, 2**64 - 1),
+    features=st.sampled_from([Feature(0), Feature.THRESHOLDS]),
+    window=st.integers(1, 255),
+    name=st.text(st.characters(max_codepoint=127), max_size=63),
+    input=LAYOUTS,
+    output=LAYOUTS,
+)
+
+
+@given(IDENTITIES)
+def test_identity_is_read_as_it_was_written(identity):
+    assert Identity.parse(identity.encode()) == identity
+    assert len(identity.encode()) <= 255
+
+
+@given(IDENTITIES, st.data())
+def test_a_piece_of_an_identity_is_refused(identity, data):
+    whole = identity.encode()
+    with pytest.raises(HardwareError, match="expected what a board says of itself"):
+        Identity.parse(whole[: data.draw(st.integers(0, len(whole) - 1))])
+    with pytest.raises(HardwareError, match="build it again"):
+        Identity.parse(whole + b"x")
+
+
+def test_identity_in_words():
+    assert str(Layout((8, 8, 1), 8, False)) == "8 x 8 x 1 UINT8"
+    with pytest.raises(HardwareError, match="a network's name in ASCII, got 'né'"):
+        Identity(1, 2, Feature(0), 4, "né", Layout((1,), 8, False), Layout((1,), 8, False)).encode()
 
 
 def test_illegal_requests():
     with pytest.raises(HardwareError, match="INFER: expected payload, got 0 bytes"):
-        encode_request(Kind.INFER)
+        encode_request(Kind.INFER, 1)
     with pytest.raises(HardwareError, match="PING: expected no payload, got 1 bytes"):
-        encode_request(Kind.PING, b"x")
-    with pytest.raises(HardwareError, match="expected PING, INFO or INFER"):
-        encode_request(Kind.ERROR)
+        encode_request(Kind.PING, 1, b"x")
+    with pytest.raises(HardwareError, match="expected a request, got ERROR"):
+        encode_request(Kind.ERROR, 1)
     with pytest.raises(HardwareError, match="at most 65535 payload bytes, got 65536"):
-        encode_frame(3, bytes(65536))
+        encode_frame(3, 1, bytes(65536))
     with pytest.raises(HardwareError, match="payload limit of 0 to 65535 bytes, got -1"):
         Decoder(-1)
 
@@ -153,7 +182,7 @@ def test_circuit_and_host_share_their_constants():
     assert (values["VERSION"], values["ANSWER"]) == (protocol.VERSION, protocol.ANSWER)
     for one in (*Kind, *Refusal):
         assert values[one.name] == one
-    assert (values["CRC_POLYNOMIAL"], values["CRC_START"]) == (0x1021, crc16(b""))
+    assert (values["CRC_POLYNOMIAL"], values["CRC_START"]) == (0xEDB88320, 0xFFFFFFFF)
 
 
 def test_every_source_is_listed():

@@ -1,23 +1,24 @@
-/// tiny_stream on a ULX3S: clock, reset, host link, network, LEDs.
+/// tiny_stream on ulx3s_85f (LFE5U-85F): clock, reset, host link, network, LEDs.
 ///
-/// LEDs: 7 heartbeat, 6 a request is being answered (held for 1/8 heartbeat), 5 the last request was refused,
-/// 4 to 0 the last label.
+/// LEDs, the highest first, as far as there are any: heartbeat, a request is being answered (held for 1/8 heartbeat),
+/// the last request was refused, the last label (5 bits).
 module board_top #(
-    /// Clock cycles per bit of the UART: 25.0 MHz.
+    /// Clock cycles per bit of the UART: 25.0 MHz, 1000000 baud.
     parameter int CLOCKS_PER_BIT = 25,
     /// Silence after which a request counts as cut short, in byte times.
     parameter int TIMEOUT_BYTES = 2048
 ) (
-    input  logic       clk_25mhz,
-    /// Reset while pressed.
-    input  logic       btn_fire1,
-    /// From the USB serial chip.
-    input  logic       ftdi_txd,
-    /// To the USB serial chip.
-    output logic       ftdi_rxd,
-    output logic [7:0] led,
-    /// High keeps the ESP32 from taking the board over.
-    output logic       wifi_gpio0
+    /// 25.0 MHz.
+    input  logic clk_25mhz,
+    /// Reset while high.
+    input  logic btn_fire1,
+    /// From the host.
+    input  logic ftdi_txd,
+    /// To the host.
+    output logic ftdi_rxd,
+    /// Held high.
+    output logic wifi_gpio0,
+    output logic [7:0] led
 );
   logic clk, locked;
   assign clk    = clk_25mhz;
@@ -49,7 +50,9 @@ module board_top #(
       .OUTPUT_WORDS(4),
       .OUT_WIDTH(8),
       .OUT_SIGNED(1'b0),
-      .NETWORK_ID(32'h<network id>),
+      .SLOTS(4),
+      .HELLO_BYTES(34),
+      .HELLO(272'h<hello>),
       .TIMEOUT_BYTES(TIMEOUT_BYTES)
   ) u_link (
       .clk,
@@ -86,6 +89,8 @@ module board_top #(
     else if (hold_q != '0) hold_q <= hold_q - 21'd1;
   end
 
-  assign led        = {beat_q[23], hold_q != '0, refused, last_element[4:0]};
+  logic [7:0] status;
+  assign status = {beat_q[23], hold_q != '0, refused, last_element[4:0]};
+  assign led = status[7:0];
   assign wifi_gpio0 = 1'b1;
 endmodule

@@ -1,42 +1,38 @@
-/// {{ network }} on a ULX3S: clock, reset, host link, network, LEDs.
+/// tiny_stream on ecpix5_85f (LFE5UM5G-85F): clock, reset, host link, network, LEDs.
 ///
-/// LEDs: 7 heartbeat, 6 a request is being answered (held for 1/8 heartbeat), 5 the last request was refused,
-/// 4 to 0 the last label.
+/// LEDs, the highest first, as far as there are any: heartbeat, a request is being answered (held for 1/8 heartbeat),
+/// the last request was refused, the last label (5 bits).
 module board_top #(
-    /// Clock cycles per bit of the UART: {{ clock_mhz }} MHz.
-    parameter int CLOCKS_PER_BIT = {{ clocks_per_bit }},
+    /// Clock cycles per bit of the UART: 25.0 MHz, 1000000 baud.
+    parameter int CLOCKS_PER_BIT = 25,
     /// Silence after which a request counts as cut short, in byte times.
     parameter int TIMEOUT_BYTES = 2048
 ) (
-    input  logic       clk_25mhz,
-    /// Reset while pressed.
-    input  logic       btn_fire1,
-    /// From the USB serial chip.
-    input  logic       ftdi_txd,
-    /// To the USB serial chip.
-    output logic       ftdi_rxd,
-    output logic [7:0] led,
-    /// High keeps the ESP32 from taking the board over.
-    output logic       wifi_gpio0
+    /// 100.0 MHz.
+    input  logic clk100,
+    /// From the host.
+    input  logic uart_rx,
+    /// To the host.
+    output logic uart_tx,
+    output logic [3:0] led_n
 );
   logic clk, locked;
-{% if pll %}
-  // {{ oscillator_mhz }} MHz / {{ pll.input_divider }} * {{ pll.feedback_divider }} / {{ pll.output_divider }}
-  // = {{ clock_mhz }} MHz
+  // 100.0 MHz / 1 * 8 / 32
+  // = 25.0 MHz
   logic feedback;
   // Charge pump and loop filter: the values that Project Trellis' ecppll takes for every frequency.
   (* ICP_CURRENT = "12", LPF_RESISTOR = "8", MFG_ENABLE_FILTEROPAMP = "1", MFG_GMCREF_SEL = "2" *)
   EHXPLLL #(
-      .CLKI_DIV        ({{ pll.input_divider }}),
+      .CLKI_DIV        (1),
       .CLKFB_DIV       (1),
       .FEEDBK_PATH     ("CLKOP"),
       .CLKOP_ENABLE    ("ENABLED"),
-      .CLKOP_DIV       ({{ pll.feedback_divider }}),
-      .CLKOP_CPHASE    ({{ pll.feedback_divider - 1 }}),
+      .CLKOP_DIV       (8),
+      .CLKOP_CPHASE    (7),
       .CLKOP_FPHASE    (0),
       .CLKOS_ENABLE    ("ENABLED"),
-      .CLKOS_DIV       ({{ pll.output_divider }}),
-      .CLKOS_CPHASE    ({{ pll.output_divider - 1 }}),
+      .CLKOS_DIV       (32),
+      .CLKOS_CPHASE    (31),
       .CLKOS_FPHASE    (0),
       .CLKOS2_ENABLE   ("DISABLED"),
       .CLKOS3_ENABLE   ("DISABLED"),
@@ -49,7 +45,7 @@ module board_top #(
       .STDBY_ENABLE    ("DISABLED"),
       .DPHASE_SOURCE   ("DISABLED")
   ) u_pll (
-      .CLKI        (clk_25mhz),
+      .CLKI        (clk100),
       .CLKFB       (feedback),
       .CLKOP       (feedback),
       .CLKOS       (clk),
@@ -67,10 +63,6 @@ module board_top #(
       .ENCLKOS2    (1'b0),
       .ENCLKOS3    (1'b0)
   );
-{% else %}
-  assign clk    = clk_25mhz;
-  assign locked = 1'b1;
-{% endif %}
 
   // Flip-flops start at zero after configuration: reset is held for 31 cycles of a locked clock.
   logic [4:0] power_q = '0;
@@ -79,7 +71,7 @@ module board_top #(
   logic rst_q = 1'b1;
   always_ff @(posedge clk) begin
     locked_q <= {locked_q[0], locked};
-    button_q <= {button_q[0], btn_fire1};
+    button_q <= {button_q[0], 1'b0};
     if (!locked_q[1]) power_q <= '0;
     else if (power_q != '1) power_q <= power_q + 5'd1;
     rst_q <= power_q != '1 || button_q[1];
@@ -87,24 +79,26 @@ module board_top #(
 
   logic [7:0] in_data;
   logic in_valid, in_ready;
-  logic [{{ out_width - 1 }}:0] out_data;
+  logic [7:0] out_data;
   logic out_valid, out_ready;
   logic [7:0] last_element;
   logic busy, refused;
 
   link_top #(
       .CLOCKS_PER_BIT(CLOCKS_PER_BIT),
-      .INPUT_BYTES({{ input_bytes }}),
-      .OUTPUT_WORDS({{ output_words }}),
-      .OUT_WIDTH({{ out_width }}),
-      .OUT_SIGNED(1'b{{ out_signed }}),
-      .NETWORK_ID(32'h{{ network_id }}),
+      .INPUT_BYTES(4),
+      .OUTPUT_WORDS(4),
+      .OUT_WIDTH(8),
+      .OUT_SIGNED(1'b0),
+      .SLOTS(4),
+      .HELLO_BYTES(34),
+      .HELLO(272'h<hello>),
       .TIMEOUT_BYTES(TIMEOUT_BYTES)
   ) u_link (
       .clk,
       .rst(rst_q),
-      .rxd(ftdi_txd),
-      .txd(ftdi_rxd),
+      .rxd(uart_rx),
+      .txd(uart_tx),
       .net_in_data(in_data),
       .net_in_valid(in_valid),
       .net_in_ready(in_ready),
@@ -116,7 +110,7 @@ module board_top #(
       .last_element
   );
 
-  {{ network }} u_network (
+  tiny_stream u_network (
       .clk,
       .rst(rst_q),
       .in_data,
@@ -135,6 +129,7 @@ module board_top #(
     else if (hold_q != '0) hold_q <= hold_q - 21'd1;
   end
 
-  assign led        = {beat_q[23], hold_q != '0, refused, last_element[4:0]};
-  assign wifi_gpio0 = 1'b1;
+  logic [7:0] status;
+  assign status = {beat_q[23], hold_q != '0, refused, last_element[4:0]};
+  assign led_n = ~status[7:4];
 endmodule
