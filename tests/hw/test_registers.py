@@ -84,7 +84,7 @@ def test_refuses_what_is_no_matter_of_writable_numbers() -> None:
     old = convolutional(0)
     with pytest.raises(HardwareError, match="operators: the circuit has .*'wide', 'width_converter'.*build a new"):
         registers.writes(old, lone_threshold(0))
-    with pytest.raises(HardwareError, match="conv writable: the circuit has True, the new network False: only the num"):
+    with pytest.raises(HardwareError, match="conv writable: the circuit has True, the new network None: only the numb"):
         registers.writes(old, convolutional(1, writable=False))
     with pytest.raises(HardwareError, match="conv weight_type: the circuit has INT3, the new network INT5"):
         registers.writes(old, convolutional(1, weight_type=IntType.parse("INT5")))

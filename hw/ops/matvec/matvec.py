@@ -228,7 +228,8 @@ class MatVec:
     def to_record(self) -> tuple[dict[str, object], dict[str, np.ndarray]]:
         parameters = {"shape": list(self.shape), "pe": self.pe, "simd": self.simd, "shift": self.shift}
         parameters |= {"weight_type": self.weight_type.name, "input_type": self.input_type.name}
-        parameters |= {"memory": self.memory, "products": self.products, "writable": bool(self.writable)}
+        parameters |= {"memory": self.memory, "products": self.products}
+        parameters |= {"writable": True} if self.writable else {}
         return parameters, {"weights": self.weights, "bias": self.bias}
 
     @classmethod

@@ -204,7 +204,7 @@ class Threshold:
     def to_record(self) -> tuple[dict[str, object], dict[str, np.ndarray]]:
         parameters = {"shape": list(self.shape), "input_type": self.input_type.name, "pe": self.pe}
         parameters |= {"output_type": self.output_type.name, "start": int(self.start), "step": int(self.step)}
-        parameters |= {"writable": bool(self.writable)}
+        parameters |= {"writable": True} if self.writable else {}
         return parameters, {"thresholds": self.thresholds}
 
     @classmethod
