@@ -107,7 +107,9 @@ class _Ladder:
                 rungs.append(unavailable(name, engine, reason))
                 continue
             rungs.append(self._rung(name, engine, select(len(every), evidence.adversarial, wanted), check))
-        if board:
+        if board and (reason := self._missing("board")):
+            rungs.append(unavailable("board", board.target.name, reason))
+        elif board:
             some = select(len(every), evidence.adversarial, board.images)
             rungs.append(self._rung("board", board.target.name, some, partial(self._board, board)))
         return {"rungs": rungs}
@@ -118,6 +120,8 @@ class _Ladder:
             noise = f"the noise of {', '.join(names)} goes on from frame to frame"
             if rung == "golden":
                 return f"{noise}, which ONNX cannot hold; numpy computes the golden integers"
+            if rung == "board":
+                return f"{noise}, and a board cannot be reset over its line to begin with the first one"
             if rung != "rtl":
                 return f"{noise}; this rung draws other noise"
         if rung == "finn" and self.evidence.record["finn"] is None:

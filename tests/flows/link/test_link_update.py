@@ -23,7 +23,7 @@ from tests.hw.writable_network import sorted_thresholds
 pytestmark = pytest.mark.sim
 
 UINT8, UINT2, INT3 = (IntType.parse(name) for name in ("UINT8", "UINT2", "INT3"))
-OPTIONS = LinkOptions(timeout_s=10.0)
+OPTIONS = LinkOptions(timeout_s=2.0)
 
 
 def network(seed: int) -> Dataflow:

@@ -60,10 +60,15 @@ def test_many_updates_between_and_among_frames(name: str, tmp_path: Path) -> Non
     assert len(set(switched)) > 3 and any(0 < first < 12 for first in switched)
 
 
-def test_an_update_to_itself_writes_nothing(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def lone_library(tmp_path_factory) -> Path:
+    return build(lone_threshold(0), tmp_path_factory.mktemp("lone"))
+
+
+def test_an_update_to_itself_writes_nothing(lone_library: Path) -> None:
     now = lone_threshold(0)
     codes = random_codes(now.input, 6, 1)
-    with Simulator(now, build(now, tmp_path)) as simulator:
+    with Simulator(now, lone_library) as simulator:
         assert simulator.update(lone_threshold(0)) == 0
         result = simulator.run(codes, update=lone_threshold(0), update_cycle=9)
         assert result.old_frames == 6
@@ -72,10 +77,10 @@ def test_an_update_to_itself_writes_nothing(tmp_path: Path) -> None:
             simulator.update(bipolar(0))
 
 
-def test_an_update_that_was_broken_off_must_be_done_again(tmp_path: Path) -> None:
+def test_an_update_that_was_broken_off_must_be_done_again(lone_library: Path) -> None:
     old, new = lone_threshold(0), lone_threshold(1)
     codes = random_codes(old.input, 6, 1)
-    with Simulator(old, build(old, tmp_path)) as simulator:
+    with Simulator(old, lone_library) as simulator:
         with pytest.raises(FlowError, match="no beat moved"):
             simulator.run(codes, stall_out=1.0, watchdog=100, update=new, update_cycle=10)
         with pytest.raises(FlowError, match="an update of this circuit was broken off: its numbers are mixed"):

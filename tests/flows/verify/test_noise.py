@@ -69,6 +69,7 @@ def test_the_golden_session_goes_on_in_numpy() -> None:
 
 
 @pytest.mark.sim
+@pytest.mark.slow
 def test_the_circuit_draws_the_same_noise_and_other_rungs_say_why_they_are_not_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
