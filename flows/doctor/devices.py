@@ -47,7 +47,7 @@ def _pynq(model: Path) -> Finding:
     detail = ""
     if any(word in name for word in ("Zynq", "PYNQ", "Pynq", "Ultra96", "Kria", "KV260", "ZCU")):
         detail = f"{name}, {_pynq_package()}"
-    return _device("PYNQ", BOARDS, detail, "serving a bitfile (package-pynq)", "run holdfast's package on the board")
+    return _device("PYNQ", BOARDS, detail, "serving a bitfile (the package of build-amd)", "run this on the board")
 
 
 def _pynq_package() -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from flows.audit import record as audit_record
 from flows.certify import run as certificate
 from flows.errors import FlowError
+from flows.report.between import write_between
 from flows.report.run_files import open_run
 from flows.report.sections import accuracy
 from flows.report.summary import write_whole
@@ -45,8 +46,8 @@ def rows_of(run: Path, command: str) -> list[dict[str, object]]:
             "network": config["network"]["architecture"],
             "defence": "+".join(names),
             "objective": _objective(config["defence"]) if "at" in names else None,
-            "weight_bits": FLOAT_BITS if network.key == "float" else config["quant"]["weight_bits"],
-            "activation_bits": FLOAT_BITS if network.key == "float" else config["quant"]["activation_bits"],
+            "weight_bits": _config_bits(config["quant"], "weight_bits", network.key),
+            "activation_bits": _config_bits(config["quant"], "activation_bits", network.key),
             "epsilon": seen.epsilon,
             "images": seen.images,
             "test_images": network.clean.images,
@@ -116,17 +117,21 @@ def table(results: Path) -> str:
 
 def write_page(page: Path, results: Path) -> None:
     """Puts `table(results)` between the two marks of a Markdown file. Raises FlowError where the marks are missing."""
-    text = page.read_text()
-    if text.count(BEGIN) != 1 or text.count(END) != 1:
-        raise FlowError(f"{page}: expected the lines {BEGIN!r} and {END!r} once each")
-    before, rest = text.split(BEGIN)
-    write_whole(page, f"{before}{BEGIN}\n{table(results)}\n{END}{rest.split(END)[1]}")
+    write_between(page, BEGIN, END, table(results))
+
+
+def _config_bits(quant: dict, which: str, key: str) -> int | list[int]:
+    """Of an ensemble, those of each member."""
+    if key == "float":
+        return FLOAT_BITS
+    return key == "defended" and quant.get("members") or quant[which]
 
 
 def _defences(config: dict) -> list[str]:
     defence = config["defence"]
     there = {
         "dqa": config["quant"]["activation"].startswith("dqa"),
+        "sq": config["quant"]["activation"] == "sq",
         "dq": defence["lipschitz_beta"] > 0,
         "jr": defence["jacobian"] > 0 or defence["jacobian_layers"] > 0,
         "at": defence["adversarial"] > 0 or defence["interval"] > 0,
@@ -152,7 +157,7 @@ def _certified(run: Path) -> dict[str, object]:
 
 def _twin(config: dict, key: str) -> str:
     parts = {part: config[part] for part in _OF_A_TWIN}
-    quant = {name: value for name, value in config["quant"].items() if name != "activation"}
+    quant = {name: config["quant"][name] for name in ("weight_bits", "activation_bits", "scale")}
     return json.dumps([key, parts | {"quant": quant if key == "quantized" else None}], sort_keys=True)
 
 

@@ -8,7 +8,6 @@ from flows.run import digest
 from flows.run.stage import Context, Stage
 from flows.stages.files import read_json, write_json
 from flows.stages.networks import recipes
-from flows.stages.trainings import place
 
 
 def run(context: Context) -> None:
@@ -17,6 +16,7 @@ def run(context: Context) -> None:
     from brevitas_models.checkpoint import save_network
     from brevitas_models.data import load
     from brevitas_models.train import train
+    from flows.stages.trainings import place
 
     torch.set_num_threads(environment.threads())
     split, seen = load(context.config.data), read_json(context.input("data", "data.json"))["sha256"]

@@ -10,13 +10,14 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.cli import app
-from flows.compile.fold import fold
+from flows.compile.folding.fold import fold
 from flows.compile.plan import MatVecPlan, ThresholdPlan
 from flows.config import CompileConfig, Writable, override_section
 from flows.errors import FlowError
 from flows.targets.onnx_target import OnnxTarget
 from flows.update import compare
 from hw import registers
+from hw.dataflow import Dataflow
 from hw.errors import HardwareError
 from hw.identity import identity
 from hw.inttype import IntType
@@ -67,8 +68,10 @@ def test_a_target_follows_an_update() -> None:
         target.update(convolutional(1, writable=False))
 
 
-@pytest.mark.parametrize("what", [(), ("thresholds",), ("weights",), ("weights", "thresholds")])
-def test_the_compiler_makes_writable_what_it_is_told(what: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "what", [(), (Writable.THRESHOLDS,), (Writable.WEIGHTS,), (Writable.WEIGHTS, Writable.THRESHOLDS)]
+)
+def test_the_compiler_makes_writable_what_it_is_told(what: tuple[Writable, ...]) -> None:
     kind, x = IntType.parse("INT3"), IntType.parse("UINT8")
     weights = np.random.default_rng(0).integers(-4, 4, (6, 6))
     plans = [
@@ -76,12 +79,17 @@ def test_the_compiler_makes_writable_what_it_is_told(what: tuple[str, ...]) -> N
         ThresholdPlan("act", ("first",), (6,), np.array([[-9, 40]] * 6), IntType.parse("UINT2"), 0),
         MatVecPlan("last", ("act",), (), weights, kind, IntType.parse("UINT2"), np.arange(6), 0, 0),
     ]
-    dataflow, _ = fold("net", plans, Stream((6,), x, 1), 6, 2, labels=True, writable=what)
+
+    def folded(*writable: Writable) -> Dataflow:
+        config = CompileConfig(1_000_000, 25.0, 2, writable=writable)
+        return fold("net", plans, Stream((6,), x, 1), config, labels=True).dataflow
+
+    dataflow = folded(*what)
     writable = {op.name for op in dataflow.ops if getattr(op, "writable", False)}
-    assert writable == {*(("first", "last") if "weights" in what else ()), *(("act",) if "thresholds" in what else ())}
+    units = {"first", "last"} if Writable.WEIGHTS in what else set()
+    assert writable == units | ({"act"} if Writable.THRESHOLDS in what else set())
     codes = np.random.default_rng(1).integers(0, 256, (5, 6))
-    plain, _ = fold("net", plans, Stream((6,), x, 1), 6, 2, labels=True)
-    np.testing.assert_array_equal(dataflow.golden(codes), plain.golden(codes))
+    np.testing.assert_array_equal(dataflow.golden(codes), folded().golden(codes))
 
 
 def test_configuration() -> None:

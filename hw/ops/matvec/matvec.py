@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
@@ -18,7 +19,9 @@ MEMORIES = ("auto", "distributed", "block")
 PRODUCTS = ("auto", "lut", "dsp")
 #: Both operands of so many bits: one multiplier takes the place of a hundred LUT4.
 AUTO_MULTIPLIER_BITS = 6
-MAX_OPERAND_BITS = 8
+MAX_WEIGHT_BITS = 8
+#: Wider than an activation, as the sums of a pool are.
+MAX_INPUT_BITS = 16
 MAX_WRITABLE_BITS = 32
 
 
@@ -27,7 +30,8 @@ class MatVec:
     """y[m] = ((sum over k of weights[m, k] * x[k]) << shift) + bias[m] for each vector x of the stream.
 
     `shape`: of the vectors, (OH, OW), or () for one vector per frame; streams are (*shape, K) and (*shape, M).
-    `weights`: integers (M, K) of `weight_type`; `input_type`: of x; both 1 to 8 bits, unsigned, signed or bipolar.
+    `weights`: integers (M, K) of `weight_type`, 1 to 8 bits; `input_type`: of x, 1 to 16 bits; both unsigned, signed or
+    bipolar.
     `pe`: rows per cycle, divides M, elements per output beat; `simd`: columns per cycle, divides K, elements per
     input beat. `bias`: integers (M,), None for zeros. `shift`: 0 to 31. `memory`: of the weights, "auto",
     "distributed" (logic) or "block". `products`: "lut", bit by bit in logic, "dsp", a multiplier of the device for each
@@ -60,9 +64,10 @@ class MatVec:
         if weights.dtype.kind not in "iu" or weights.ndim != 2 or weights.size == 0:
             raise HardwareError(f"{self.name}: expected integer weights (M, K), got {weights.dtype} {weights.shape}")
         weights = weights.astype(np.int64)
-        for what, dtype in (("a weight", self.weight_type), ("an input", self.input_type)):
-            if dtype.bits > MAX_OPERAND_BITS:
-                raise HardwareError(f"{self.name}: expected {what} type of 1 to 8 bits, got {dtype.name}")
+        limits = (("a weight", self.weight_type, MAX_WEIGHT_BITS), ("an input", self.input_type, MAX_INPUT_BITS))
+        for what, dtype, most in limits:
+            if dtype.bits > most:
+                raise HardwareError(f"{self.name}: expected {what} type of 1 to {most} bits, got {dtype.name}")
         self.weight_type.check(weights, f"{self.name} weights")
         bias = np.zeros(len(weights), np.int64) if self.bias is None else np.array(self.bias)
         if bias.dtype.kind not in "iu" or bias.shape != (len(weights),):
@@ -146,8 +151,11 @@ class MatVec:
     @property
     def multiplies(self) -> bool:
         """Whether the circuit uses the device's multipliers."""
+        return self._multiplies(self.products)
+
+    def _multiplies(self, products: str) -> bool:
         narrow = min(self.weight_type.bits, self.input_type.bits)
-        return self.products == "dsp" or self.products == "auto" and narrow >= AUTO_MULTIPLIER_BITS
+        return products == "dsp" or products == "auto" and narrow >= AUTO_MULTIPLIER_BITS
 
     def golden(self, values: np.ndarray) -> np.ndarray:
         """int64 (N, *shape, K) -> int64 (N, *shape, M)."""
@@ -224,6 +232,19 @@ class MatVec:
     def resources(self) -> Resources:
         """See `hw/ops/matvec/cost.py`."""
         return estimate(self._shape()[0])
+
+    def estimator(self) -> Callable[[int, int, str, str], Resources]:
+        """`resources` of the same unit by `pe`, `simd`, `memory` and `products`, quick for many of them."""
+        shape, (rows, columns) = self._shape()[0], self.weights.shape
+
+        def at(pe: int, simd: int, memory: str, products: str) -> Resources:
+            multiply = self._multiplies(products)
+            beats, folds = columns // simd, rows // pe
+            return estimate(
+                replace(shape, beats=beats, folds=folds, pe=pe, simd=simd, memory=memory, multiply=multiply)
+            )
+
+        return at
 
     def to_record(self) -> tuple[dict[str, object], dict[str, np.ndarray]]:
         parameters = {"shape": list(self.shape), "pe": self.pe, "simd": self.simd, "shift": self.shift}

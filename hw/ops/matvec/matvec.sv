@@ -57,7 +57,8 @@ module matvec #(
     input  logic [           31:0] cfg_data    = '0
 );
   if (BEATS < 1 || FOLDS < 1 || PE < 1 || SIMD < 1) $fatal(1, "matvec: BEATS, FOLDS, PE, SIMD must be at least 1");
-  if (X_BITS < 1 || X_BITS > 8 || W_BITS < 1 || W_BITS > 8) $fatal(1, "matvec: operands have 1 to 8 bits");
+  if (X_BITS < 1 || X_BITS > 16) $fatal(1, "matvec: inputs have 1 to 16 bits");
+  if (W_BITS < 1 || W_BITS > 8) $fatal(1, "matvec: weights have 1 to 8 bits");
   if (W_BIPOLAR != 0 && (W_BITS != 1 || XNOR == 0 && SERIAL_W == 0))
     $fatal(1, "matvec: bipolar weights have 1 bit and are taken bit by bit");
   if (MULTIPLY < 0 || MULTIPLY > 1 || MULTIPLY != 0 && (X_BITS < 2 || W_BITS < 2))

@@ -147,12 +147,14 @@ module link_top #(
       .answer_ready(done)
   );
 
-  // What is being answered is an accepted INFER: a register, because whole streams hang on it.
-  logic infer_q, refused_q;
-  logic [7:0] element_q, index_q;
   logic start, accepted;
-  assign start        = answer_valid && start_ready;
-  assign accepted     = code == link_pkg::OK;
+  assign start    = answer_valid && start_ready;
+  assign accepted = code == link_pkg::OK;
+
+  // What is being answered, in registers, because whole streams hang on it.
+  logic infer_q, hello_q, counters_q, refused_q;
+  logic [15:0] answer_length_q;
+  logic [7:0] answer_kind_q, code_q, element_q, index_q;
   assign busy         = answer_valid;
   assign refused      = refused_q;
   assign last_element = element_q;
@@ -174,11 +176,7 @@ module link_top #(
   );
   assign net_out_ready = words_in_ready && infer_q;
 
-  // A byte takes at least 40 cycles on the line: the next one has long been read.
-  logic [7:0] hello_q;
-  always_ff @(posedge clk) hello_q <= HELLO[8*index_q+:8];
-
-  logic [7:0] count_data, payload_data;
+  logic [7:0] count_data, hello_data_q, payload_data;
   logic payload_valid, payload_ready;
   link_counters u_counters (
       .clk,
@@ -191,31 +189,15 @@ module link_top #(
       .data(count_data)
   );
 
-  logic [15:0] answer_length;
-  logic [7:0] answer_kind;
+  // A byte takes at least 40 cycles on the line: the next one has long been read.
+  always_ff @(posedge clk) hello_data_q <= HELLO[8*index_q+:8];
+
+  assign payload_valid = !infer_q || words_valid;
   always_comb begin
-    answer_kind   = accepted ? kind | link_pkg::ANSWER : link_pkg::ERROR;
-    answer_length = 16'd1;
-    payload_valid = 1'b1;
-    payload_data  = code;
-    if (accepted) begin
-      case (kind)
-        link_pkg::INFER: begin
-          answer_length = 16'(4 * OUTPUT_WORDS);
-          payload_valid = words_valid;
-          payload_data  = words_data;
-        end
-        link_pkg::HELLO: begin
-          answer_length = 16'(HELLO_BYTES);
-          payload_data  = hello_q;
-        end
-        link_pkg::COUNTERS: begin
-          answer_length = 16'(link_pkg::COUNTER_BYTES);
-          payload_data  = count_data;
-        end
-        default: answer_length = 16'd0;
-      endcase
-    end
+    if (infer_q) payload_data = words_data;
+    else if (hello_q) payload_data = hello_data_q;
+    else if (counters_q) payload_data = count_data;
+    else payload_data = code_q;
   end
   assign words_ready = payload_ready && infer_q;
 
@@ -226,9 +208,9 @@ module link_top #(
       .rst,
       .start_valid (answer_valid),
       .start_ready,
-      .start_kind  (answer_kind),
+      .start_kind  (answer_kind_q),
       .start_sequence(sequence_number),
-      .start_length(answer_length),
+      .start_length(answer_length_q),
       .in_data     (payload_data),
       .in_valid    (payload_valid),
       .in_ready    (payload_ready),
@@ -259,6 +241,21 @@ module link_top #(
       if (net_out_valid && net_out_ready) element_q <= 8'(net_out_data);
       if (start) index_q <= '0;
       else if (payload_ready) index_q <= index_q + 8'd1;
+    end
+  end
+
+  // Taken as an answer starts, used from the next cycle on.
+  always_ff @(posedge clk) begin
+    if (start) begin
+      hello_q       <= accepted && kind == link_pkg::HELLO;
+      counters_q    <= accepted && kind == link_pkg::COUNTERS;
+      code_q        <= code;
+      answer_kind_q <= accepted ? kind | link_pkg::ANSWER : link_pkg::ERROR;
+      if (!accepted) answer_length_q <= 16'd1;
+      else if (kind == link_pkg::INFER) answer_length_q <= 16'(4 * OUTPUT_WORDS);
+      else if (kind == link_pkg::HELLO) answer_length_q <= 16'(HELLO_BYTES);
+      else if (kind == link_pkg::COUNTERS) answer_length_q <= 16'(link_pkg::COUNTER_BYTES);
+      else answer_length_q <= 16'd0;
     end
   end
 endmodule

@@ -69,7 +69,7 @@ def test_optional_things_fail_only_where_they_are_required(monkeypatch: pytest.M
     result = CliRunner().invoke(cli.app, ["doctor", "--require", "Vivado"])
     assert result.exit_code == 1 and result.stdout.endswith("missing: Vivado\n")
     result = CliRunner().invoke(cli.app, ["doctor", "--require", "vivado"])
-    assert result.exit_code == 1 and result.stderr.endswith("got 'vivado'; did you mean 'Vivado'?\n")
+    assert result.exit_code == 1 and result.stderr.endswith("unknown 'vivado'; did you mean Vivado?\n")
 
 
 def test_a_compiler_that_cannot_compile(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
