@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from flows.compile.fold import fold
 from numpy.lib.stride_tricks import sliding_window_view
 from onnx import numpy_helper
 
-from flows.compile.fold import fold
 from flows.compile.lower import lower
 from flows.compile.read.network import PIXEL, read_network
 from flows.errors import FlowError
