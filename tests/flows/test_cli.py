@@ -24,7 +24,7 @@ def fakes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Tiny stages instead of the real ones, in an empty working directory, without HOLDFAST_DATA."""
     chain = (*stages(), Stage("report", lambda context: (context.run / "report.html").write_text("") and None,
                               inputs=("double",), beside=("report.html",)))  # fmt: skip
-    monkeypatch.setattr(cli, "STAGES", chain)
+    monkeypatch.setattr(cli.stages, "STAGES", chain)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("HOLDFAST_DATA", raising=False)
     return tmp_path
@@ -53,7 +53,7 @@ def test_a_file_is_a_preset_too(fakes: Path) -> None:
     assert "double   unchanged" in call("run", "here/config.toml", "--out", "here").stderr
 
 
-PRESETS = "digits, mnist-certified, mnist-lenet5, mnist-mlp"
+PRESETS = "digits, mnist-certified, mnist-lenet5, mnist-mlp, mnist-robust"
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_a_fault_of_ours_is_one_line_too(fakes: Path, monkeypatch: pytest.Monkey
     def broken(context: object) -> None:
         raise KeyError("odd")
 
-    monkeypatch.setattr(cli, "STAGES", stages(broken))
+    monkeypatch.setattr(cli.stages, "STAGES", stages(broken))
     result = call("run", "digits")
     assert result.exit_code == 70
     last = result.stderr.splitlines()[-1]
@@ -113,9 +113,9 @@ def test_debug_shows_the_traceback(fakes: Path) -> None:
 
 def test_the_data_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOLDFAST_DATA", "of-environment")
-    assert cli.configure("digits", [], None).data.directory == "of-environment"
-    assert cli.configure("digits", ["data.directory=of-config"], None).data.directory == "of-config"
-    assert cli.configure("digits", ["data.directory=of-config"], Path("of-option")).data.directory == "of-option"
+    assert cli.stages.configure("digits", [], None).data.directory == "of-environment"
+    assert cli.stages.configure("digits", ["data.directory=of-config"], None).data.directory == "of-config"
+    assert cli.stages.configure("digits", ["data.directory=of-config"], Path("of-option")).data.directory == "of-option"
 
 
 def test_presets_are_listed() -> None:
