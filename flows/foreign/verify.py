@@ -48,7 +48,8 @@ def verify_folder(
     library = build(dataflow, folder / "circuit")
     finn = folder / "finn.onnx"
     evidence = Evidence(pictures, 0, None, folder / "model.onnx", finn, record, dataflow, library)
-    found = verify(evidence, VerifyConfig(qonnx=sample, finn=sample, golden=0, rtl=0), folder / "circuit", progress)
+    rungs = VerifyConfig(qonnx=sample, finn=sample, golden=0, rtl=0, netlist=0)
+    found = verify(evidence, rungs, folder / "circuit", progress)
     found["images"] = {"source": images.name if images else "made", "count": len(pictures)}
     found["circuit"] = _timing(dataflow, library, pictures)
     if classes is not None:

@@ -14,8 +14,8 @@ Bit = int | str
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """`kind`: its module. `parameters`: as written, bits as text of 0 and 1. `inputs`, `outputs`: pin -> its bits, lowest
-    first; a pin that nothing is tied to has none."""
+    """`kind`: its module. `parameters`: as written, bits as text of 0 and 1. `inputs`, `outputs`: pin -> its bits,
+    lowest first; a pin that nothing is tied to has none."""
 
     name: str
     kind: str
@@ -39,7 +39,9 @@ class Design:
             cells = tuple(_cell(name, cell) for name, cell in module["cells"].items())
             return cls(cells, {name: tuple(net["bits"]) for name, net in module["netnames"].items()})
         except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-            raise FlowError(f"{path}: expected a netlist with module {top!r}, got {error!r}; synthesize again") from error
+            raise FlowError(
+                f"{path}: expected a netlist with module {top!r}, got {error!r}; synthesize again"
+            ) from error
 
 
 def _cell(name: str, record: dict) -> Cell:

@@ -19,9 +19,9 @@ CONSTANTS = ("0", "1", "x", "z")
 def mapped_verilog(design: Design, dataflow: Dataflow) -> str:
     """The network in a netlist that Yosys has mapped: a module of the stream top's name and ports.
 
-    It holds every cell that its outputs depend on, and a wire `s<i>_data`, `s<i>_valid`, `s<i>_ready` for stream i of the
-    dataflow as the stitched top has. Raises FlowError where a wire of its border is missing, a net has no driver or a
-    cell has no model.
+    It holds every cell that its outputs depend on, and wires `s<i>_data`, `s<i>_valid`, `s<i>_ready` for stream i of
+    the dataflow as the stitched top has. Raises FlowError where a wire of its border is missing, a net has
+    no driver or a cell has no model.
     """
 
     def find(pin: Pin) -> tuple[Bit | None, ...]:
@@ -103,9 +103,7 @@ class _Writer:
 
     def _freed(self, cell: Cell) -> Cell:
         """Without the pins that drive the border: what is outside drives it now."""
-        outputs = {
-            pin: tuple(None if bit in self.names else bit for bit in bits) for pin, bits in cell.outputs.items()
-        }
+        outputs = {pin: tuple(None if bit in self.names else bit for bit in bits) for pin, bits in cell.outputs.items()}
         return Cell(cell.name, cell.kind, cell.parameters, cell.inputs, outputs)
 
     def _joined(self, bits: tuple[Bit, ...]) -> str:

@@ -35,13 +35,13 @@ SOURCES = (".vlt", ".v", ".sv")  # in this order: a waiver comes before what it 
 
 
 def design_key(files: Mapping[str, str]) -> str:
-    """sha256 of a circuit: the names and texts of all its files, memories included."""
-    return hashlib.sha256(json.dumps(sorted(files.items())).encode()).hexdigest()
+    """sha256 of what is compiled: the names and texts of a circuit's sources. Its memories are read when it starts, so
+    one library serves every network of a structure; `Simulator` compares the memories themselves."""
+    sources = [(name, text) for name, text in sorted(files.items()) if name.endswith(SOURCES)]
+    return hashlib.sha256(json.dumps(sources).encode()).hexdigest()
 
 
-def build(
-    dataflow: Dataflow, folder: Path, driver: Path = DRIVER, *, files: Mapping[str, str] | None = None
-) -> Path:
+def build(dataflow: Dataflow, folder: Path, driver: Path = DRIVER, *, files: Mapping[str, str] | None = None) -> Path:
     """Writes the circuit to `folder/rtl` and compiles it to `folder/library.so`; returns that path.
 
     `folder` is made if missing; `driver`: the C++ around the circuit's class `Vtop`; `files`: another circuit with the

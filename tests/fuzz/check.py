@@ -14,20 +14,11 @@ from flows.golden.session import GoldenSession
 from flows.simulate import Simulator, build
 from flows.verify.reference import excuse, run_reference
 from hw.dataflow import Dataflow
+from tests.fuzz.disagreement import Disagreement, equal
 from tests.fuzz.networks import Case, images
 
 RANDOM_IMAGES = 4
 WARM_FRAMES, TIMED_FRAMES = 6, 6
-
-
-class Disagreement(AssertionError):
-    """Two engines gave different integers, or the circuit another number of cycles."""
-
-
-def equal(what: str, expected: np.ndarray, got: np.ndarray) -> None:
-    if not np.array_equal(expected, got.reshape(expected.shape)):
-        place = tuple(int(i) for i in np.argwhere(expected != got.reshape(expected.shape))[0])
-        raise Disagreement(f"{what}: at {place} expected {expected[place]}, got {got.reshape(expected.shape)[place]}")
 
 
 def check(case: Case, folder: Path, *, circuit: bool = True) -> str:

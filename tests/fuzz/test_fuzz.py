@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.fuzz.check import Disagreement, check, equal
+from tests.fuzz.check import check
+from tests.fuzz.disagreement import Disagreement, equal
 from tests.fuzz.networks import draw, images
 
 SEEDS = (3, 8, 13, 14, 113, 1012)
