@@ -7,10 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from flows.compile.compiler import compile_model
+from flows.compile.fold import fold, target_cycles
+from flows.compile.lower import lower
+from flows.compile.read.network import PIXEL, read_network
 from flows.simulate import Simulator, build
 from hw.dataflow import Dataflow
 from hw.op import Op
+from hw.stream import Stream
 from tests.fuzz import branches, networks
 from tests.fuzz.disagreement import equal
 from tests.fuzz.networks import images
@@ -30,7 +33,11 @@ class Structure:
     @classmethod
     def draw(cls, seed: int, folder: Path) -> Structure:
         case = (branches if seed // 2 % 2 else networks).draw(seed, folder)
-        dataflow = compile_model(case.model, folder, case.config)
+        network = read_network(case.model, PIXEL)
+        plans, cycles = lower(network).plans, target_cycles(case.config.target_fps, case.config.clock_mhz)
+        source = Stream(network.input_shape, network.input_type, 1)
+        ordered = network.scores.ordered
+        dataflow, _ = fold("network", plans, source, cycles, case.config.fifo_depth, labels=ordered)
         build(dataflow, folder)
         return cls(dataflow, folder, images(case, FRAMES), case.text)
 

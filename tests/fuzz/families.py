@@ -6,9 +6,6 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.fuzz import branches, networks
-from tests.fuzz.check import check
-from tests.fuzz.circuits import Structure
 from tests.fuzz.drawer import Seeded
 from tests.fuzz.operator_check import check_numpy, check_onnx
 from tests.fuzz.operators import DRAW
@@ -36,6 +33,9 @@ def operators(seed: int, count: int) -> Iterator[Batch]:
 
 
 def _network(seed: int, *, circuit: bool) -> str:
+    from tests.fuzz import branches, networks  # finn and qonnx take long to come
+    from tests.fuzz.check import check
+
     with tempfile.TemporaryDirectory(prefix="fuzz-") as name:
         case = (branches if seed % 2 else networks).draw(seed, Path(name))
         try:
@@ -56,6 +56,8 @@ def chains(seed: int, count: int) -> Iterator[Batch]:
 
 
 def circuits(seed: int, count: int) -> Iterator[Batch]:
+    from tests.fuzz.circuits import Structure
+
     def run(first: int, size: int) -> str:
         with tempfile.TemporaryDirectory(prefix="fuzz-") as name:
             structure = Structure.draw(first, Path(name))
