@@ -48,7 +48,7 @@ def verify_folder(
     library = build(dataflow, folder / "circuit")
     finn = folder / "finn.onnx"
     evidence = Evidence(pictures, 0, None, folder / "model.onnx", finn, record, dataflow, library)
-    rungs = VerifyConfig(qonnx=sample, finn=sample, golden=0, rtl=0, netlist=0)
+    rungs = VerifyConfig(qonnx=sample, finn=sample, golden=0, rtl=0, netlist=0, routed=0)
     found = verify(evidence, rungs, folder / "circuit", progress)
     found["images"] = {"source": images.name if images else "made", "count": len(pictures)}
     found["circuit"] = _timing(dataflow, library, pictures)

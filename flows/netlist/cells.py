@@ -27,6 +27,7 @@ SINGLE = {
     "DP16KD": [f"{pin}{side}" for pin in ("CLK", "CE", "OCE", "WE", "RST") for side in "AB"],
     "MULT18X18D": ["SIGNEDA", "SIGNEDB", "SOURCEA", "SOURCEB"],
 }
+OUTPUTS = ("DOA", "DOB", "P")
 INITIAL_WORDS = 64
 #: Verilator's complaints about the models that change nothing: timing it ignores, initial values, two writing ports.
 WAIVED = (("SPECIFYIGN", "cells_*.v"), ("INITIALDLY", "cells_common.v"), ("MULTIDRIVEN", "DP16KD.sv"))
@@ -60,11 +61,13 @@ def instance(cell: Cell, text: Callable[[Bit], str]) -> str:
     if cell.kind == "DP16KD":
         words = [parameters.pop(f"INITVAL_{index:02X}", "0" * 320) for index in reversed(range(INITIAL_WORDS))]
         parameters["INITVAL"] = "".join(word.zfill(320) for word in words)
+    if cell.kind == "MULT18X18D":  # its registers matter to the model, and nothing else
+        parameters = {key: value for key, value in parameters.items() if re.fullmatch("REG_.*_CLK", key)}
     if cell.kind in BUNDLES:
         pins = _bundled(pins, BUNDLES[cell.kind], SINGLE[cell.kind])
     values = ", ".join(f".{name}({_value(value)})" for name, value in sorted(parameters.items()))
     ports = ", ".join(
-        f".{pin}({_bits(bits, text, f'{cell.name}.{pin}' if pin in cell.outputs or pin[:2] == 'DO' else '')})"
+        f".{pin}({_bits(bits, text, f'{cell.name}.{pin}' if pin in cell.outputs or pin in OUTPUTS else '')})"
         for pin, bits in pins.items()
         if any(bit is not None for bit in bits)
     )

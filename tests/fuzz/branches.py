@@ -108,4 +108,4 @@ def draw(seed: int, folder: Path) -> Case:
     fps = int(10 ** random.uniform(2, np.log10(CLOCK_MHZ * 1e6)))
     config = CompileConfig(fps, CLOCK_MHZ, int(random.choice([0, 2, 3, 4])))
     text = f"{' '.join(net.words)} {'exact' if net.exact else 'rounding'} fps={fps} fifo={config.fifo_depth}"
-    return Case(seed, net.save(folder / "model.onnx", shape), shape, config, net.exact, text)
+    return Case(seed, net.save(folder / "model.onnx", shape), shape, config, net.exact, text, branches=True)
