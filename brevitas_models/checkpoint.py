@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from brevitas_models.config import Activation, Architecture, NetworkConfig, QuantConfig, Scale
+from brevitas_models.config import Activation, Answer, Architecture, NetworkConfig, QuantConfig, Scale
 from brevitas_models.deploy import Affine
 from brevitas_models.errors import ModelError
 from brevitas_models.networks.build import build
@@ -71,6 +71,7 @@ def _recipe(record: dict[str, object]) -> tuple[NetworkConfig, QuantConfig, tupl
     network, quant = tuples(record["network"]), tuples(record["quant"])
     network["architecture"] = Architecture(network["architecture"])
     quant["activation"], quant["scale"] = Activation(quant["activation"]), Scale(quant["scale"])
+    quant["answer"] = Answer(quant.get("answer", Answer.SUM))
     return NetworkConfig(**network), QuantConfig(**quant), tuple(record["input_shape"]), record["classes"]
 
 

@@ -24,17 +24,29 @@ class Architecture(StrEnum):
 
 
 class Activation(StrEnum):
-    """Activation quantizers. `relu` is the ordinary uniform one; `float` leaves weights and activations alone."""
+    """Activation quantizers. `relu` is the ordinary uniform one; `float` leaves weights and activations alone; `sq`
+    rounds at random."""
 
     FLOAT = "float"
     RELU = "relu"
     DQA_FIXED = "dqa_fixed"
     DQA_DYNAMIC = "dqa_dynamic"
+    SQ = "sq"
 
 
 class Scale(StrEnum):
     POWER_OF_TWO = "power_of_two"
     FLOAT = "float"
+
+
+class Answer(StrEnum):
+    """What an ensemble says: the sum of its members' scores, or those of one member drawn for every picture."""
+
+    SUM = "sum"
+    RANDOM = "random"
+
+
+MAX_MEMBERS = 8
 
 
 def _bits(name: str, bits: int | tuple[int, ...]) -> None:
@@ -95,16 +107,23 @@ class NetworkConfig:
 class QuantConfig:
     """`weight_bits`, `activation_bits`: one number for all layers or one per layer (weights: every conv and linear
     in order; activations: every hidden layer in order), 1 to 8; 1 weight bit means bipolar. `activation`: the
-    quantizer; `scale`: of weights and of uniform activations."""
+    quantizer; `scale`: of weights and of uniform activations. `members`: bits of weights and activations of each
+    member of an ensemble (then the two above are those of its undefended twin), none for a single network. `answer`:
+    what the ensemble says."""
 
     activation: Activation = Activation.DQA_DYNAMIC
     weight_bits: int | tuple[int, ...] = 4
     activation_bits: int | tuple[int, ...] = 2
     scale: Scale = Scale.POWER_OF_TWO
+    members: tuple[int, ...] = ()
+    answer: Answer = Answer.SUM
 
     def __post_init__(self) -> None:
         _bits("quant.weight_bits", self.weight_bits)
         _bits("quant.activation_bits", self.activation_bits)
+        _bits("quant.members", self.members)
+        if len(self.members) == 1 or len(self.members) > MAX_MEMBERS:
+            raise ModelError(f"quant.members: expected none or 2 to {MAX_MEMBERS} members, got {len(self.members)}")
 
 
 class Objective(StrEnum):
@@ -123,7 +142,8 @@ class DefenceConfig:
     weight of the divergence that TRADES adds. `jacobian`: weight of the Jacobian regularizer on the logits,
     `jacobian_layers`: on every hidden block, `projections`: random directions of its estimate. `interval`: share of
     the loss that falls on interval bounds of budget `epsilon` (0..1, 0 for none), reached, like that budget, in equal
-    steps over the first half of the epochs."""
+    steps over the first half of the epochs. `diversity`: weight of the mutual information between the members of an
+    ensemble, given the class."""
 
     lipschitz_beta: float = 0.0
     adversarial: float = 0.0
@@ -136,6 +156,7 @@ class DefenceConfig:
     jacobian_layers: float = 0.0
     projections: int = 1
     interval: float = 0.0
+    diversity: float = 0.0
 
     def __post_init__(self) -> None:
         _between("defence.trades_beta", self.trades_beta, 0, 1000)
@@ -143,6 +164,7 @@ class DefenceConfig:
         _between("defence.jacobian_layers", self.jacobian_layers, 0, 1000)
         _between("defence.projections", self.projections, 1, 1000)
         _between("defence.interval", self.interval, 0, 1)
+        _between("defence.diversity", self.diversity, 0, 1000)
         _between("defence.lipschitz_beta", self.lipschitz_beta, 0, 1)
         _between("defence.adversarial", self.adversarial, 0, 1)
         _between("defence.epsilon", self.epsilon, 0, 1)
@@ -179,3 +201,18 @@ class ModelConfig:
     defence: DefenceConfig
     train: TrainConfig
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        defence, quant = self.defence, self.quant
+        jacobian = defence.jacobian > 0 or defence.jacobian_layers > 0
+        if quant.members and (jacobian or defence.interval > 0):
+            raise ModelError("defence: expected an ensemble without jacobian, jacobian_layers and interval")
+        if quant.activation is Activation.SQ and defence.interval > 0:
+            raise ModelError(
+                "defence.interval: expected 0 with quant.activation = sq, which has no fixed steps to bound"
+            )
+        if defence.diversity > 0 and not quant.members:
+            raise ModelError("defence.diversity: expected an ensemble, got one network; name its bits in quant.members")
+        chain = self.network.architecture in (Architecture.MLP, Architecture.LENET5)
+        if quant.activation is Activation.SQ and not chain:
+            raise ModelError(f"quant.activation: sq has lenet5 and mlp, got {self.network.architecture}")

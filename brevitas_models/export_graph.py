@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from brevitas_models.errors import ModelError
 from brevitas_models.export_handlers import ExportManager
+from brevitas_models.networks.ensemble import Ensemble
 from brevitas_models.networks.frozen import frozen
 from brevitas_models.networks.network import Network
 from brevitas_models.quantizers.input_grid import UNIT
@@ -27,7 +28,7 @@ INPUT, OUTPUT = "codes", "logits"
 class _FromCodes(nn.Module):
     """The deployed network from pixel codes (float32 holding 0..255) on."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network | Ensemble) -> None:
         super().__init__()
         self.network = network
 
@@ -73,8 +74,9 @@ def _matmul_not_gemm(graph: onnx.GraphProto) -> None:
     del graph.value_info[:]
 
 
-def qonnx_model(network: Network) -> ModelWrapper:
+def qonnx_model(network: Network | Ensemble) -> ModelWrapper:
     """The QONNX graph of a deployed network: float32 `codes` (1, C, H, W) -> float32 `logits` (1, classes)."""
+    before = [layer.pool_first for layer in network.layers]
     for layer in network.layers:
         layer.pool_first = False
     try:
@@ -89,8 +91,8 @@ def qonnx_model(network: Network) -> ModelWrapper:
                 verbose=False,
             )
     finally:
-        for layer in network.layers:
-            layer.pool_first = True
+        for layer, first in zip(network.layers, before, strict=True):
+            layer.pool_first = first
     _flatten_not_reshape(proto.graph)
     _matmul_not_gemm(proto.graph)
     # torch notes in every node where in its own sources it came from; paths have no place in a shipped file.

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from brevitas_models.config import ModelConfig, Objective
-from brevitas_models.defences import adversarial, interval, jacobian, lipschitz, trades
+from brevitas_models.defences import adversarial, diversity, interval, jacobian, lipschitz, trades
+from brevitas_models.networks.ensemble import Ensemble
 from brevitas_models.networks.network import Network
 
 RAMP = 0.5  # share of the training in which interval bounds grow to their full budget and weight
@@ -26,9 +27,17 @@ class Loss:
 
 
 def batch_loss(
-    network: Network, codes: Tensor, labels: Tensor, config: ModelConfig, done: float, generator: torch.Generator
+    network: Network | Ensemble,
+    codes: Tensor,
+    labels: Tensor,
+    config: ModelConfig,
+    done: float,
+    generator: torch.Generator,
 ) -> Loss:
-    """`codes`: float32 (N, C, H, W) holding 0..255. `done`: share of the training that is over, 0..1."""
+    """`codes`: float32 (N, C, H, W) holding 0..255. `done`: share of the training that is over, 0..1.
+
+    Of an ensemble, every member learns the class, and the examples are found for all members together.
+    """
     defence = config.defence
     attacked = round(defence.adversarial * len(codes))
     trades_on = defence.objective is Objective.TRADES and attacked > 0
@@ -39,15 +48,22 @@ def batch_loss(
         codes = codes if trades_on else torch.cat([worse, codes[attacked:]])
     regularized = defence.jacobian > 0 or defence.jacobian_layers > 0
     pixels = (codes / 255).requires_grad_(regularized)
-    trace = network.trace(pixels)
-    logits = trace[-1]
-    data = nn.functional.cross_entropy(logits, labels)
+    penalty = torch.zeros(())
+    if isinstance(network, Ensemble):
+        answers = network.answers(pixels)
+        logits = torch.stack(answers).sum(dim=0)
+        data = torch.stack([nn.functional.cross_entropy(answer, labels) for answer in answers]).mean()
+        if defence.diversity:
+            penalty = penalty + defence.diversity * diversity.penalty(answers, labels)
+    else:
+        trace = network.trace(pixels)
+        logits = trace[-1]
+        data = nn.functional.cross_entropy(logits, labels)
     if trades_on:
         divergence = trades.divergence(network(worse / 255), logits[:attacked])
         data = data + defence.trades_beta * divergence * (attacked / len(codes))
     if defence.interval:
         data = _bounded(network, codes, labels, config, done, data)
-    penalty = torch.zeros(())
     if defence.lipschitz_beta:
         penalty = penalty + lipschitz.penalty(network, defence.lipschitz_beta)
     if regularized:

@@ -24,9 +24,9 @@ def identity(config: ModelConfig, data_sha256: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def epoch_generator(seed: int, epoch: int) -> torch.Generator:
-    """Each epoch draws from its own generator, so a resumed run needs no generator state."""
-    digest = hashlib.sha256(f"holdfast/{seed}/{epoch}".encode()).digest()
+def epoch_generator(seed: int, epoch: int, purpose: str = "") -> torch.Generator:
+    """Each epoch draws from its own generator, and another for each purpose, so a resumed run needs no state."""
+    digest = hashlib.sha256(f"holdfast/{seed}/{epoch}{purpose}".encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
 
 

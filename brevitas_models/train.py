@@ -114,8 +114,10 @@ def train(config: ModelConfig, split: Split, folder: Path, progress: Progress = 
     x, y = torch.from_numpy(np.ascontiguousarray(split.train_x)), torch.from_numpy(split.train_y)
     for epoch in range(len(metrics), config.train.epochs):
         began = time.monotonic()
-        line = {"epoch": epoch} | _epoch(network, optimizer, x, y, config, epoch)
-        line["test_accuracy"] = accuracy(network, split.test_x, split.test_y)
+        with torch.random.fork_rng(devices=[]):  # what stochastic quantizers draw from
+            torch.manual_seed(epoch_generator(config.seed, epoch, "/noise").initial_seed())
+            line = {"epoch": epoch} | _epoch(network, optimizer, x, y, config, epoch)
+            line["test_accuracy"] = accuracy(network, split.test_x, split.test_y)
         line["seconds"] = round(time.monotonic() - began, 3)
         metrics.append(line)
         store(folder, network, optimizer, metrics, key)

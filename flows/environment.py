@@ -1,7 +1,8 @@
 """The one module that reads the environment. Everything else takes arguments.
 
-HOLDFAST_DATA: folder of the data sets. HOLDFAST_THREADS: CPU threads to use. CXX: the C++ compiler.
-XDG_CACHE_HOME: where caches go.
+HOLDFAST_DATA: folder of the data sets. HOLDFAST_THREADS: CPU threads to use. HOLDFAST_TRAININGS: where finished
+trainings are kept for other runs. CXX: the C++ compiler. XDG_CACHE_HOME: where caches go. XILINX_VIVADO: folder of
+AMD's Vivado.
 """
 
 from __future__ import annotations
@@ -35,6 +36,12 @@ def threads() -> int:
     return int(text)
 
 
+def trainings() -> Path | None:
+    """Where trained networks are kept for other runs (`HOLDFAST_TRAININGS`), None where that is unset or empty."""
+    folder = os.environ.get("HOLDFAST_TRAININGS")
+    return Path(folder) if folder else None
+
+
 def cxx() -> tuple[str, ...]:
     """Command line of the C++ compiler: `CXX` (options allowed), or the first of g++, c++, clang++ on PATH.
 
@@ -51,6 +58,14 @@ def cxx() -> tuple[str, ...]:
             return (path, *options)
     names = ", ".join(words[0] for words in candidates)
     raise FlowError(f"expected a C++ compiler for the simulation, found none ({names}): run apt-get install g++")
+
+
+def vivado() -> Path | None:
+    """Folder of AMD's Vivado: `XILINX_VIVADO`, or where the `vivado` on PATH lies; None where there is neither."""
+    if named := os.environ.get("XILINX_VIVADO"):
+        return Path(named)
+    path = shutil.which("vivado")
+    return Path(path).resolve().parents[1] if path else None
 
 
 def for_tools(**extra: str | Path) -> dict[str, str]:

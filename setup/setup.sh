@@ -109,11 +109,12 @@ if command -v flock >/dev/null; then
   flock -n 9 || { say "waiting for another set-up in $PWD" && flock 9; }
 fi
 lock=$(sha requirements.lock)
-project=$(sha pyproject.toml)
 if ! stamped packages "$lock"; then
   install_packages
   stamp packages "$lock"
 fi
+[[ ${1:-} != packages ]] || exit 0 # a container's layer of its own: the project comes later
+project=$(sha pyproject.toml)
 if ! stamped project "$project"; then
   pip install --no-deps --no-build-isolation --editable . || pip_failed holdfast
   stamp project "$project"

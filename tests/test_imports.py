@@ -25,11 +25,13 @@ WITH_TORCH = (
     "flows/campaign/torch_twin.py",
     "flows/audit/measures",
     "flows/audit/run.py",
+    "flows/ensemble",
     "flows/stages/attack.py",
     "flows/stages/export.py",
     "flows/stages/networks.py",
     "flows/stages/subjects.py",
     "flows/stages/train.py",
+    "flows/stages/trainings.py",
     "flows/targets/averaged.py",
     "flows/targets/torch_target.py",
 )
@@ -129,7 +131,8 @@ def test_the_environment_is_read_in_one_module() -> None:
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Attribute) and ast.unparse(node) in ("os.environ", "os.getenv")
     ]
-    assert sorted(set(readers)) == ["flows/environment.py"]
+    # copied into a build's folder, where there is no Holdfast
+    assert set(readers) - {"flows/compile/amd/container_build.py"} == {"flows/environment.py"}
 
 
 def test_nothing_unpickles() -> None:

@@ -57,19 +57,25 @@ class SpectralNorm:
     effective: float
 
 
+def layer_matrix(linear: nn.Module, norm: nn.Module | None = None) -> Tensor:
+    """The layer as a float64 matrix, depthwise channels on the diagonal, each row times the factor of the batch norm
+    (or deployed affine) behind it."""
+    matrix = weight_matrix(linear).detach().double()
+    if getattr(linear, "groups", 1) > 1:
+        matrix = torch.block_diag(*matrix.unsqueeze(1))
+    if norm is None:
+        return matrix
+    factor = norm.factor.double() if isinstance(norm, Affine) else fold(norm)[0]
+    return factor[:, None] * matrix
+
+
 @torch.no_grad()
 def spectral_norms(network: Network) -> list[SpectralNorm]:
     """Of every layer in order, of the weights as deployed (float64 singular values)."""
     norms = []
     for index, linear in enumerate(network.linears):
-        matrix = weight_matrix(linear).double()
-        if getattr(linear, "groups", 1) > 1:
-            matrix = torch.block_diag(*matrix.unsqueeze(1))
-        factor = torch.ones(len(matrix), dtype=torch.float64)
-        if index < len(network.layers):
-            norm = network.layers[index].norm
-            factor = norm.factor.double() if isinstance(norm, Affine) else fold(norm)[0]
+        norm = network.layers[index].norm if index < len(network.layers) else None
         name = f"layer{index}" if index < len(network.layers) else "last"
-        values = [torch.linalg.matrix_norm(m, ord=2).item() for m in (matrix, factor[:, None] * matrix)]
+        values = [torch.linalg.matrix_norm(layer_matrix(linear, part), ord=2).item() for part in (None, norm)]
         norms.append(SpectralNorm(name, *values))
     return norms

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from torch import nn
 
 from brevitas_models.config import Activation, Architecture, NetworkConfig, QuantConfig
 from brevitas_models.errors import ModelError
 from brevitas_models.networks import dscnn, lenet5, mlp, resnet8
+from brevitas_models.networks.ensemble import Ensemble
 from brevitas_models.networks.layer import make_linear
 from brevitas_models.networks.network import Network
 
@@ -26,14 +29,21 @@ def _per_layer(name: str, bits: int | tuple[int, ...], count: int) -> tuple[int,
     return tuple(bits)
 
 
-def build(config: NetworkConfig, quant: QuantConfig, input_shape: tuple[int, int, int], classes: int) -> Network:
-    """An untrained network for pictures of `input_shape` (C, H, W), its weights drawn from torch's global generator.
+def build(
+    config: NetworkConfig, quant: QuantConfig, input_shape: tuple[int, int, int], classes: int
+) -> Network | Ensemble:
+    """An untrained network, or ensemble where `quant.members` asks for one, for pictures of `input_shape` (C, H, W),
+    its weights drawn from torch's global generator.
 
     `Activation.FLOAT` gives the plain floating-point twin of the same shape. Raises ModelError where a list of bits
     has another length than the network has layers, or where pictures get too small.
     """
     if len(input_shape) != 3 or min(input_shape) < 1 or classes < 2:
         raise ModelError(f"network: expected a shape (C, H, W) and 2 classes or more, got {input_shape} and {classes}")
+    if quant.members:
+        each = [replace(quant, weight_bits=bits, activation_bits=bits, members=()) for bits in quant.members]
+        members = [build(config, member, input_shape, classes) for member in each]
+        return Ensemble(members, (config, quant, tuple(input_shape), classes))
     architecture = ARCHITECTURES[config.architecture]
     weight_bits = _per_layer("quant.weight_bits", quant.weight_bits, architecture.weight_count(config) + 1)
     activations = architecture.activation_count(config)

@@ -11,6 +11,7 @@ from brevitas_models.config import Activation, Scale
 from brevitas_models.networks.frozen import apply_linear
 from brevitas_models.quantizers.dqa import QuantDQA
 from brevitas_models.quantizers.levels import Levels
+from brevitas_models.quantizers.stochastic import QuantSQ
 from brevitas_models.quantizers.uniform import UniformIdentity, UniformReLU, weight_quantizer
 
 Border = tuple[int, int, int, int]
@@ -22,9 +23,9 @@ class Layer(nn.Module):
     `linear`: (Quant)Conv2d or (Quant)Linear. `norm`: BatchNorm while training, `Affine` once deployed. `border`:
     columns and rows added to the left, right, top and bottom of what comes in, all of value `fill`, which must be a
     level of it: after a DQA there is no level zero, so its lowest one stands there. `pool_first`: pool before the
-    activation instead of after it. Every activation here is monotone, so the result is the same to the bit; it is
-    less work, and where quantized values tie the gradient still finds the largest one. The export has the order
-    written above.
+    activation instead of after it. Every activation here but SQ is monotone, so the result is the same to the bit; it
+    is less work, and where quantized values tie the gradient still finds the largest one. The export, and a layer with
+    SQ, have the order written above.
     """
 
     def __init__(
@@ -39,7 +40,7 @@ class Layer(nn.Module):
         super().__init__()
         self.linear, self.norm, self.activation = linear, norm, activation
         self.pool = nn.MaxPool2d(pool) if pool > 1 else nn.Identity()
-        self.pool_first = True
+        self.pool_first = not isinstance(activation, QuantSQ)
         self.border, self.fill = border, fill
 
     def forward(self, x: Tensor) -> Tensor:
@@ -77,6 +78,8 @@ def make_activation(kind: Activation, bits: int, scale: Scale) -> nn.Module:
         return nn.ReLU()
     if kind is Activation.RELU:
         return UniformReLU(bits, scale)
+    if kind is Activation.SQ:
+        return QuantSQ(bits, scale)
     return QuantDQA(bits, scale, dynamic=kind is Activation.DQA_DYNAMIC)
 
 

@@ -20,7 +20,7 @@ from brevitas.quant.solver.act import ActQuantSolver
 from torch import Tensor
 
 from brevitas_models.config import Scale
-from brevitas_models.quantizers.backward import SelectableBackward, slope
+from brevitas_models.quantizers.backward import SelectableBackward, WithSlope, slope
 from brevitas_models.quantizers.levels import Levels
 
 START_MAXIMUM = 1.5  # of the learned ReLU range; a power-of-two scale rounds it up to 2
@@ -39,19 +39,6 @@ def weight_quantizer(bits: int, scale: Scale, outputs: int, inputs: int) -> type
         return SignedBinaryWeightPerTensorConst.let(scaling_const=constant)
     base = Int8WeightPerTensorFixedPoint if scale is Scale.POWER_OF_TWO else Int8WeightPerTensorFloat
     return base.let(bit_width=bits)
-
-
-class _WithSlope(torch.autograd.Function):
-    """Gives `value` forward and the gradient `upstream * slope` to `x` backward."""
-
-    @staticmethod
-    def forward(ctx, x: Tensor, value: Tensor, derivative: Tensor) -> Tensor:
-        ctx.save_for_backward(derivative)
-        return value.clone()
-
-    @staticmethod
-    def backward(ctx, upstream: Tensor) -> tuple[Tensor, None, None]:
-        return upstream * ctx.saved_tensors[0], None, None
 
 
 class _SignedPowerOfTwo(IntQuant, ParamMinMaxInitScaling, PerTensorPoTScaling8bit, ActQuantSolver):
@@ -114,4 +101,4 @@ def _selected(quantizer: UniformReLU | UniformIdentity, x: Tensor, y: Tensor) ->
     thresholds = (torch.arange(grid.top) + 0.5) * grid.step + grid.lowest
     highest = grid.lowest + grid.top * grid.step
     derivative = slope(x.detach(), thresholds, grid.step, grid.lowest, highest, quantizer.backward_mode)
-    return _WithSlope.apply(x, y.detach(), derivative)
+    return WithSlope.apply(x, y.detach(), derivative)

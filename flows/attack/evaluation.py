@@ -13,6 +13,7 @@ from flows.attack.common import labels
 from flows.attack.criteria import accuracy
 from flows.attack.fgsm import Fgsm
 from flows.attack.gradients import zero_gradients
+from flows.attack.layer_record import layer_record
 from flows.attack.pgd import Pgd
 from flows.attack.registry import build
 from flows.attack.square import Square
@@ -36,6 +37,7 @@ DIRECTIONS = {False: 4, True: 16}  # of the numeric gradient, by thoroughness
 CROSS_ENTROPY, MARGIN = "cross_entropy", "margin"
 EXTRA = ("apgd-ce", "apgd-dlr", "apgd-t")  # of a thorough evaluation, through the strongest backward pass
 AUTO_STEPS = 100  # of each of them, as in AutoAttack
+BLIND = ("nes", "spsa", "hop-skip-jump")  # of a thorough evaluation, beside square: scores twice, classes once
 FOR_DLR = 4  # classes that the targeted ratio of logits needs
 BUDGETS = (0.25, 0.5, 1.0, 1.5, 2.0)  # of epsilon, attacked anew in a thorough evaluation
 
@@ -73,7 +75,7 @@ class Effort:
         config, modes = self.config, len(backward_modes(target, every=self.thorough))
         points = len({0.0, config.epsilon, *config.sweep})
         if self.thorough:
-            return 2 * modes + OTHER_ACTIONS + points + sources + len(BUDGETS) + len(EXTRA) + 3
+            return 2 * modes + OTHER_ACTIONS + points + sources + len(BUDGETS) + len(EXTRA) + len(BLIND) + 3
         return modes + OTHER_ACTIONS + points + sources
 
 
@@ -127,6 +129,8 @@ class Evaluation:
             self._attack(Transfer(images, source=name, seed=self._seed))
         self._attack(Uniform(seed=self._seed))
         self._attack(Square(queries=config.square_queries, seed=self._seed), config.square_images)
+        for name in BLIND if self._effort.thorough else ():
+            self._attack(build(name, {"queries": config.square_queries, "seed": self._seed}), config.square_images)
         settled = self._insist(mode, loss)
         curve = sweep(
             self._pgd(mode, loss), self._target, self._x, self._y, config.sweep, config.epsilon, self.worst, self._say
@@ -148,6 +152,7 @@ class Evaluation:
             "attacks": [attack_record(batch) for batch in self._batches],
             "worst_case": accuracy(~self.worst.fooled),
             "curve": curve,
+            "layers": layer_record(self._subject.target, self._x, self.worst.images, config.epsilon, self._seed),
             "audit": judge(evidence),
         }
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from flows.certify.record import certify
 from flows.errors import FlowError
 from flows.run.finished import opened
-from flows.stages.files import read_arrays, write_json
+from flows.stages.files import read_arrays, read_json, write_json
 from hw.dataflow import Dataflow
+from hw.identity import identity
 
 NAME = "certify.json"
 
@@ -39,3 +40,12 @@ def certify_run(
         write_json(run / f".{NAME}", record)
         (run / f".{NAME}").replace(run / NAME)
     return record
+
+
+def read(run: Path) -> dict[str, object] | None:
+    """`certify.json` of a run directory; None where there is none, or one of another circuit."""
+    path = run / NAME
+    if not path.is_file() or not (run / "compile" / "dataflow.json").is_file():
+        return None
+    record = read_json(path)
+    return record if record.get("dataflow") == identity(Dataflow.load(run / "compile")) else None

@@ -24,7 +24,7 @@ from flows.run.stage import Stage, after, needed_for, until
 from flows.stages import STAGES
 from flows.verify.table import ladder_table
 
-OWN_COMMANDS = ("compile", "verify")  # they take a QONNX file or its folder as well: flows/cli/foreign.py
+OWN_COMMANDS = ("compile", "verify", "bitstream")  # of QONNX files and their circuits as well: flows/cli/foreign.py
 
 
 def configure(preset: str, settings: list[str], data: Path | None) -> Config:

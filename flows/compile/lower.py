@@ -111,7 +111,8 @@ def _activation(node: Activation, lowered: Lowered, types: dict[str, IntType]) -
     if not kept.shape[1]:  # a constant needs one threshold still: never reached, or always, as its type allows
         above = start + node.stairs.step <= node.dtype.max
         kept, start = (highs + 1, start) if above else (lows, start - node.stairs.step)
-    return [ThresholdPlan(node.name, node.inputs, node.shape, kept, node.dtype, start, node.stairs.step)]
+    stairs = (node.dtype, start, node.stairs.step, node.noise)
+    return [ThresholdPlan(node.name, node.inputs, node.shape, kept, *stairs)]
 
 
 def _max_pool(node: MaxPool, lowered: Lowered, types: dict[str, IntType]) -> list[Plan]:

@@ -33,7 +33,7 @@ def sum_type(rows: np.ndarray, codes: IntType) -> IntType:
 @dataclass(frozen=True, slots=True)
 class Geometry:
     """Of a convolution: `kernel`, `stride`, `dilation` as (rows, columns); `pads`: top, left, bottom, right, filled
-    with `pad_code`, the integer that stands for zero; `depthwise`: one filter per channel."""
+    with `pad_code`, the integer that stands for what the graph pads with; `depthwise`: one filter per channel."""
 
     kernel: tuple[int, int]
     stride: tuple[int, int] = (1, 1)
@@ -75,12 +75,22 @@ class Product(Node):
     shift: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """Of stochastic rounding: d = floor(r * spread[c] / 2**bits) - spread[c] // 2 on the integers of the input, signs
+    applied, r uniform of `bits` bits from the circuit's generator of that `seed`."""
+
+    spread: tuple[int, ...]
+    bits: int
+    seed: int
+
+
 @dataclass(frozen=True)
 class Activation(Node):
     """`stairs`: exact map from the integer of its input to its code, of one channel. `signs`: per channel, -1 where
     that integer is the negative of what the graph computes (weights in front were negated so that it rises);
     `stairs` takes the graph's own. `step`, `lowest`: per channel (or one for all), value = step * code + lowest.
-    `labels`: axes of `tensor` in its order."""
+    `labels`: axes of `tensor` in its order. `noise`: where it rounds at random."""
 
     stairs: Staircase
     signs: tuple[int, ...]
@@ -88,6 +98,7 @@ class Activation(Node):
     step: tuple[Fraction, ...]
     lowest: tuple[Fraction, ...]
     labels: str
+    noise: Noise | None = None
 
 
 @dataclass(frozen=True)

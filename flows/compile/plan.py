@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from flows.compile.network import Noise
 from hw.inttype import IntType
 
 Inputs = tuple[str, ...]
@@ -82,7 +83,8 @@ class DepthwisePlan:
 
 @dataclass(frozen=True)
 class ThresholdPlan:
-    """Exact integer thresholds, int64 (C, T); the code is `start` + `step` * count. `shape`: of the frame."""
+    """Exact integer thresholds, int64 (C, T); the code is `start` + `step` * count. `shape`: of the frame. `noise`: on
+    the integers that are compared, where it rounds at random."""
 
     name: str
     inputs: Inputs
@@ -91,6 +93,7 @@ class ThresholdPlan:
     output_type: IntType
     start: int
     step: int = 1
+    noise: Noise | None = None
 
 
 @dataclass(frozen=True, slots=True)

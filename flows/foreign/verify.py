@@ -30,10 +30,11 @@ def verify_folder(
     labels: Path | None = None,
     *,
     sample: int = SLOW,
+    rtl: int = 0,
     progress: Callable[[str], None] = lambda text: None,
 ) -> dict[str, object]:
     """Runs the ladder and writes `verify.json`; returns that record, as `climb_folder` does."""
-    found = climb_folder(folder, images, labels, sample=sample, progress=progress)
+    found = climb_folder(folder, images, labels, sample=sample, rtl=rtl, progress=progress)
     partial = folder / ".verify.json"
     partial.write_text(json.dumps(found, indent=1) + "\n")
     os.replace(partial, folder / "verify.json")
@@ -46,13 +47,15 @@ def climb_folder(
     labels: Path | None = None,
     *,
     sample: int = SLOW,
+    rtl: int = 0,
     board: BoardRung | None = None,
     progress: Callable[[str], None] = lambda text: None,
 ) -> dict[str, object]:
     """The ladder's record for a compiled folder. The circuit is built into `circuit/`.
 
-    `images`: .npy of uint8 (N, C, H, W); `labels`: .npy of integers (N,). `board`: the rung above the simulated
-    circuit, where there is a board. Raises FlowError for files of another form.
+    `images`: .npy of uint8 (N, C, H, W); `labels`: .npy of integers (N,). `sample`, `rtl`: how many images the slow
+    executors and the circuit take, 0 for all. `board`: the rung above the simulated circuit, where there is a board.
+    Raises FlowError for files of another form.
     """
     record = _record(folder)
     dataflow = Dataflow.load(folder)
@@ -67,7 +70,7 @@ def climb_folder(
     library = build(dataflow, folder / "circuit")
     finn = folder / "finn.onnx"
     evidence = Evidence(pictures, 0, None, folder / "model.onnx", finn, record, dataflow, library)
-    config = VerifyConfig(qonnx=sample, finn=sample, golden=0, rtl=0)
+    config = VerifyConfig(qonnx=sample, finn=sample, golden=0, rtl=rtl)
     found = verify(evidence, config, folder / "circuit", progress, board)
     found["images"] = {"source": images.name if images else "made", "count": len(pictures)}
     found["circuit"] = _timing(dataflow, library, pictures)
@@ -123,8 +126,9 @@ def _accuracy(dataflow: Dataflow, record: dict, pictures: np.ndarray, labels: np
     """Of the golden model; the host's scale and offset come first where the integers do not order the classes."""
     from flows.targets.onnx_target import OnnxTarget
 
-    scores = OnnxTarget(dataflow).predict(pictures)
+    target = OnnxTarget(dataflow)
+    scores = target.predict(pictures)
     if not record["scores_order_classes"]:
         scores = scores * np.asarray(record["logit_scale"]) + np.asarray(record["logit_offset"])
     right = scores.argmax(axis=1) == labels
-    return {"engine": "onnxruntime", "images": len(labels), "accuracy": float(right.mean())}
+    return {"engine": target.name, "images": len(labels), "accuracy": float(right.mean())}

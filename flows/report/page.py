@@ -9,8 +9,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from flows.report import words
 from flows.report.charts import epsilon_chart
+from flows.report.layer_charts import depth_chart, threshold_chart
 from flows.report.run_files import STAGES, open_run
-from flows.report.sections import accuracy, circuit, exactness, floorplan, headline, hil, images, reproduction
+from flows.report.sections import accuracy, circuit, exactness, floorplan, headline, hil, images, layers, reproduction
 from flows.report.summary import write_whole
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -24,11 +25,15 @@ def render(run_folder: Path) -> str:
     """
     run = open_run(run_folder)
     seen, proven, built = accuracy.view(run), exactness.view(run), circuit.bitstream(run)
+    inside = layers.view(run)
     made, attacked = circuit.view(run), hil.view(run)
     parts = {
         "headline": headline.view(seen, proven, made, built, attacked),
         "accuracy": seen,
         "chart": epsilon_chart(seen) if seen else None,
+        "layers": inside,
+        "depth": depth_chart(inside) if inside else None,
+        "thresholds": threshold_chart(inside) if inside else None,
         "images": images.view(run),
         "exactness": proven,
         "circuit": made,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from flows.audit import record as audit_record
 from flows.errors import FlowError
+from flows.report.between import write_between
 from flows.report.summary import summarize, write_whole
 
 BEGIN, END = "<!-- results: made by `holdfast publish`; do not edit -->", "<!-- end of results -->"
@@ -126,9 +127,4 @@ ROWS = (
 
 def write_table(readme: Path, results: Path) -> None:
     """Puts `table(results)` between the two marks of a Markdown file. Raises FlowError where the marks are missing."""
-    text = readme.read_text()
-    if text.count(BEGIN) != 1 or text.count(END) != 1:
-        raise FlowError(f"{readme}: expected the lines {BEGIN!r} and {END!r} once each")
-    before, rest = text.split(BEGIN)
-    after = rest.split(END)[1]
-    write_whole(readme, f"{before}{BEGIN}\n{table(results)}\n{END}{after}")
+    write_between(readme, BEGIN, END, table(results))

@@ -12,6 +12,7 @@ from flows.stages.networks import load_deployed
 
 def run(context: Context) -> None:
     from brevitas_models.export import export
+    from hw.ops.stochastic_threshold.lfsr import Draws
 
     deployed = load_deployed(context, "defended")
     (test,) = read_arrays(context.input("data", "test.npz"), "x")
@@ -22,14 +23,19 @@ def run(context: Context) -> None:
             f"{adversarial.shape[1:]}; run again with --from attack"
         )
     context.progress(0, "tracing the network")
-    export(deployed, test.shape[1:], context.folder, np.concatenate([test, adversarial]))
+    export(deployed, test.shape[1:], context.folder, np.concatenate([test, adversarial]), Draws)
 
 
 STAGE = Stage(
     "export",
     run,
     inputs=("data", "train/defended.safetensors", "attack/adversarial.npz"),
-    sections=("network", "quant", "defence"),
-    code=("brevitas_models", "flows/stages/export.py", "flows/stages/networks.py"),
+    sections=("network", "quant", "defence", "seed"),
+    code=(
+        "brevitas_models",
+        "hw/ops/stochastic_threshold/lfsr.py",
+        "flows/stages/export.py",
+        "flows/stages/networks.py",
+    ),
     tools=("torch", "brevitas", "qonnx", "onnx"),
 )

@@ -5,24 +5,29 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from brevitas_models.config import Activation, DefenceConfig, ModelConfig
+from brevitas_models.config import Activation, Answer, DefenceConfig, ModelConfig
 from flows.config import Config
 from flows.run.stage import Context
 
 
 def recipes(config: Config) -> dict[str, ModelConfig]:
-    """The defended network first, then its twins without defence: quantized uniformly, and in floating point.
+    """The defended network (or ensemble) first, then its twins without defence, single networks: quantized uniformly,
+    and in floating point.
 
     Where the data lie is left out: it decides nothing.
     """
     defended = config.model()
     defended = dataclasses.replace(defended, data=dataclasses.replace(defended.data, directory=""))
-    plain = dataclasses.replace(defended, defence=DefenceConfig(lipschitz_beta=0.0, adversarial=0.0))
-    return {
-        "defended": defended,
-        "quantized": dataclasses.replace(plain, quant=dataclasses.replace(plain.quant, activation=Activation.RELU)),
-        "float": dataclasses.replace(plain, quant=dataclasses.replace(plain.quant, activation=Activation.FLOAT)),
+    twins = {"quantized": Activation.RELU, "float": Activation.FLOAT}
+    plain = {
+        name: dataclasses.replace(
+            defended,
+            quant=dataclasses.replace(defended.quant, activation=activation, members=(), answer=Answer.SUM),
+            defence=DefenceConfig(lipschitz_beta=0.0, adversarial=0.0),
+        )
+        for name, activation in twins.items()
     }
+    return {"defended": defended} | plain
 
 
 def load_deployed(context: Context, name: str):
@@ -36,4 +41,4 @@ def deployed(config: Config, path: Path, name: str):
     from brevitas_models.deploy import deploy
 
     recipe = recipes(config)[name]
-    return deploy(load_network(path, expect=(recipe.network, recipe.quant)))
+    return deploy(load_network(path, expect=(recipe.network, recipe.quant)), recipe.seed)

@@ -16,12 +16,14 @@ TITLES = {
     Activation.RELU: "uniform quantization",
     Activation.DQA_FIXED: "DQA fixed",
     Activation.DQA_DYNAMIC: "DQA dynamic",
+    Activation.SQ: "SQ",
 }
 
 
 def title(recipe: ModelConfig) -> str:
     """The network in a few words, such as `DQA dynamic + DQ + adversarial training`."""
-    words = [TITLES[recipe.quant.activation]]
+    words = [TITLES[recipe.quant.activation] + " ensemble" * bool(recipe.quant.members)]
+    words += ["diversity"] * (recipe.defence.diversity > 0)
     words += ["DQ"] * (recipe.defence.lipschitz_beta > 0)
     words += ["adversarial training"] * (recipe.defence.adversarial > 0)
     return " + ".join(words)
@@ -38,4 +40,6 @@ def load_subject(context: Context, name: str) -> Subject:
     if quant.activation is Activation.FLOAT:
         return Subject(TorchTarget(network, None), title(recipe))
     target = TorchTarget(network, logit_scale(network))
+    if quant.members:
+        return Subject(target, title(recipe), quant.members, quant.members)
     return Subject(target, title(recipe), quant.weight_bits, quant.activation_bits)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flows import environment
 from flows.errors import FlowError
+from flows.run import digest
 from flows.run.stage import Context, Stage
 from flows.stages.files import read_json, write_json
 from flows.stages.networks import recipes
@@ -15,6 +16,7 @@ def run(context: Context) -> None:
     from brevitas_models.checkpoint import save_network
     from brevitas_models.data import load
     from brevitas_models.train import train
+    from flows.stages.trainings import place
 
     torch.set_num_threads(environment.threads())
     split, seen = load(context.config.data), read_json(context.input("data", "data.json"))["sha256"]
@@ -30,16 +32,20 @@ def run(context: Context) -> None:
             done = (index + (epoch + 1) / epochs) / len(todo)
             context.progress(done, f"{name}: epoch {epoch + 1} of {epochs}, test accuracy {line['test_accuracy']:.3f}")
 
-        network = train(recipe, split, context.work / name, progress)
+        rest = [digest.of_code(CODE), digest.versions(TOOLS), torch.get_num_threads()]
+        with place(environment.trainings(), context.work / name, recipe, split.sha256, rest) as folder:
+            network = train(recipe, split, folder, progress)
         save_network(network, context.folder / f"{name}.safetensors")
     write_json(context.folder / "train.json", {"threads": torch.get_num_threads(), "epochs": record})
 
 
+CODE = ("brevitas_models",)
+TOOLS = ("torch", "brevitas", "numpy")
 STAGE = Stage(
     "train",
     run,
     inputs=("data",),
     sections=("data", "network", "quant", "defence", "train", "seed"),
-    code=("brevitas_models", "flows/stages/train.py", "flows/stages/networks.py"),
-    tools=("torch", "brevitas", "numpy"),
+    code=(*CODE, "flows/stages/train.py", "flows/stages/networks.py", "flows/stages/trainings.py"),
+    tools=TOOLS,
 )

@@ -23,13 +23,13 @@ def test_presets_are_complete_and_named_as_their_file(name: str) -> None:
 
 
 def test_the_presets_are_there() -> None:
-    assert preset_names() == ["digits", "mnist-certified", "mnist-lenet5", "mnist-mlp", "mnist-robust"]
+    assert preset_names() == ["digits", "digits-sq", "mnist-certified", "mnist-lenet5", "mnist-mlp", "mnist-robust"]
 
 
 def test_an_unknown_preset_names_the_nearest() -> None:
     with pytest.raises(FlowError) as caught:
         load_preset("digit")
-    presets = "digits, mnist-certified, mnist-lenet5, mnist-mlp, mnist-robust"
+    presets = "digits, digits-sq, mnist-certified, mnist-lenet5, mnist-mlp, mnist-robust"
     assert str(caught.value) == f"unknown preset 'digit'; did you mean digits?; presets: {presets}"
 
 
@@ -74,7 +74,10 @@ def test_overrides_are_checked_together() -> None:
         ("train.epochs=many", "train.epochs: expected a whole number, got text ('many')"),
         ("network.channels=8", "network.channels: expected a list, got a whole number (8)"),
         ("quant.weight_bits=[4, 'a']", "quant.weight_bits: expected a whole number, got text ('a')"),
-        ("quant.activation=dqa", "quant.activation: expected one of float, relu, dqa_fixed, dqa_dynamic, got 'dqa'"),
+        (
+            "quant.activation=dqa",
+            "quant.activation: expected one of float, relu, dqa_fixed, dqa_dynamic, sq, got 'dqa'",
+        ),
         ("hil=3", "hil: expected a section, got a whole number (3)"),
         ("seed.x=3", "seed: it is a value, not a section; write --set seed=..."),
         ("seed", "--set: expected section.key=value, got 'seed'"),

@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from qonnx.custom_op.general.quant import max_int, min_int, quant
 
-from flows.compile.network import INPUT, Activation, Product, Range, Sum
+from flows.compile.network import INPUT, Activation, Noise, Product, Range, Sum
 from flows.compile.read.reader import Reader
 from flows.compile.read.values import Codes, Constant, QuantizedConstant, Value
 from flows.compile.refuse import MAX_BITS, finite, positive, refuse, whole_bits
@@ -34,6 +34,7 @@ def close(
     lowest: tuple[Fraction, ...],
     bipolar: bool = False,
     tensor: str = "",
+    noise: Noise | None = None,
 ) -> tuple[Codes, str]:
     """An activation behind `codes`: value = step * code + lowest. None is made behind quantized integers where its
     codes are those integers, up to one offset for all."""
@@ -52,6 +53,8 @@ def close(
     if name in reader.nodes:
         name = reader.number(f"{name}_")
     after, reached = reader.range(codes.source), []
+    if noise is not None:
+        after = noisy_range(after, noise)
     for channel, (low, high, sign) in enumerate(zip(after.low, after.high, graph_signs, strict=True)):
         reached.append((stairs(sign * low, channel), stairs(sign * high, channel)))
     codes_range = Range(tuple(low for low, _ in reached), tuple(high for _, high in reached))
@@ -64,9 +67,36 @@ def close(
     layout = codes.layout
     reader.nodes[name] = Activation(
         name, (codes.source,), layout.shape, codes_range, dtype, tensor or node.output[0],
-        stairs, graph_signs, after, step, lowest, layout.labels,
+        stairs, graph_signs, after, step, lowest, layout.labels, noise,
     )  # fmt: skip
-    return Codes(name, layout, (Affine(step, lowest),)), f"threshold {name}"
+    return Codes(name, layout, (Affine(step, lowest),)), f"{'stochastic ' if noise else ''}threshold {name}"
+
+
+def noisy_range(where: Range, noise: Noise) -> Range:
+    """Least and greatest sum of integer and noise, per channel."""
+    low = tuple(low - spread // 2 for low, spread in zip(where.low, noise.spread, strict=True))
+    high = tuple(high + spread - 1 - spread // 2 for high, spread in zip(where.high, noise.spread, strict=True))
+    return Range(low, high)
+
+
+def _noise(reader: Reader, node: onnx.NodeProto, codes: Codes) -> Noise | None:
+    """What the attributes `noise_*` of this project's export say (brevitas_models/export_handlers.py)."""
+    options, channels = reader.attributes(node), codes.channels
+    if "noise_spread" not in options:
+        return None
+    spread, gains = tuple(options["noise_spread"]), exact(np.float32(options.get("noise_gain", ())))
+    affine = codes.affine()
+    if affine is None or not isinstance(reader.nodes.get(codes.source), Product) or codes.source in _taken(reader):
+        raise refuse(node, "noise on other values than a layer's sums", "export it from this project's own networks")
+    if len(spread) != channels or len(gains) != channels or min(spread) < 1:
+        raise refuse(node, f"noise of {len(spread)} channels on {channels}", "give each channel a spread and a gain")
+    if any(abs(factor) != gain for factor, gain in _pairs(affine.factors, gains)):
+        raise refuse(node, "noise in other units than the layer's sums", "export the network again")
+    return Noise(spread, int(options.get("noise_bits", 0)), int(options.get("noise_seed", 0)))
+
+
+def _taken(reader: Reader) -> set[str]:
+    return {source for other in reader.nodes.values() for source in other.inputs}
 
 
 def _pairs(*columns: tuple) -> zip:
@@ -201,7 +231,8 @@ def threshold_node(reader: Reader, node: onnx.NodeProto) -> tuple[Value, str]:
     gain, bias = exact(options.get("out_scale", 1.0))[0], exact(options.get("out_bias", 0.0))[0]
     if gain <= 0:
         raise refuse(node, f"scale {float(gain)}", "scales must be positive")
-    return close(reader, node, codes, CountThresholds(rows), (gain,), (bias,))
+    noise = _noise(reader, node, codes)
+    return close(reader, node, codes, CountThresholds(rows), (gain,), (bias,), noise=noise)
 
 
 def requantize(reader: Reader, node: onnx.NodeProto, codes: Codes) -> Codes:

@@ -46,6 +46,7 @@ HANDLERS: dict[str, Handler] = {
     "AveragePool": pooling.average_pool,
     "GlobalAveragePool": pooling.average_pool,
     "ReduceMean": pooling.average_pool,
+    "ReduceSum": pooling.average_pool,
     "Flatten": pooling.reshape,
     "Reshape": pooling.reshape,
     "Squeeze": pooling.reshape,

@@ -1,4 +1,4 @@
-"""Max-pools, and average pools as sums whose division goes into the next threshold."""
+"""Max-pools, and sums and averages over pixels: an average's division goes into the next threshold."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ def window(reader: Reader, node: onnx.NodeProto, codes: Codes) -> tuple[tuple[in
     kernel = list(options.get("kernel_shape", []))
     strides = list(options.get("strides", [1] * len(kernel)))
     image = codes.layout.sizes["H"], codes.layout.sizes["W"]
-    if not codes.layout.is_image() or len(kernel) != len(codes.layout.groups) - 1 or strides != kernel:
+    sized = codes.layout.is_image() and len(kernel) == len(strides) == len(codes.layout.groups) - 1
+    if not sized or not all(map(_apart, image[-len(kernel) :], kernel, strides)):
         raise refuse(node, f"a pool {kernel} with strides {strides}", "use a pool of an image with equal stride")
     if options.get("auto_pad", "NOTSET") not in ("NOTSET", "VALID") or any(codes.pads):
         raise refuse(node, f"a pool with auto_pad {options.get('auto_pad')!r}", "export explicit pads")
@@ -36,6 +37,11 @@ def window(reader: Reader, node: onnx.NodeProto, codes: Codes) -> tuple[tuple[in
     if any(k > n for k, n in zip(kernel, image, strict=True)):
         raise refuse(node, f"a pool {kernel} on {image[0]} x {image[1]} pixels", "use a pool within the image")
     return tuple(kernel), tuple(n // k for n, k in zip(image, kernel, strict=True))
+
+
+def _apart(size: int, kernel: int, stride: int) -> bool:
+    """Whether windows along a side lie one behind the other; where only one fits, any stride says so."""
+    return stride == kernel or size // kernel == 1 and size - kernel < stride
 
 
 def max_pool(reader: Reader, node: onnx.NodeProto) -> tuple[Value, str]:
@@ -62,7 +68,7 @@ def max_pool(reader: Reader, node: onnx.NodeProto) -> tuple[Value, str]:
 
 
 def average_pool(reader: Reader, node: onnx.NodeProto) -> tuple[Value, str]:
-    """`AveragePool`, `GlobalAveragePool` and `ReduceMean` over the pixels."""
+    """`AveragePool`; `GlobalAveragePool`, `ReduceMean` and `ReduceSum` over all pixels."""
     codes = reader.codes(node)
     groups = codes.layout.groups
     if node.op_type == "AveragePool":
@@ -70,8 +76,8 @@ def average_pool(reader: Reader, node: onnx.NodeProto) -> tuple[Value, str]:
     else:
         kernel, sides = (codes.layout.sizes["H"], codes.layout.sizes["W"]), (1, 1)
         if not codes.layout.is_image() or any(codes.pads):
-            raise refuse(node, f"a mean of a tensor {codes.layout.tensor_shape}", "use it on an image")
-        if node.op_type == "ReduceMean":
+            raise refuse(node, f"a sum over a tensor {codes.layout.tensor_shape}", "use it on an image")
+        if node.op_type in ("ReduceMean", "ReduceSum"):
             groups = _reduced(reader, node, codes)
     codes = reader.plain(node, requantize(reader, node, codes))
     layout = Layout((*sides, codes.channels), groups)
@@ -84,6 +90,9 @@ def average_pool(reader: Reader, node: onnx.NodeProto) -> tuple[Value, str]:
     reader.nodes[name] = SumPool(
         name, (codes.source,), layout.shape, total, sums, node.output[0], kernel, codes.layout.shape
     )
+    if node.op_type == "ReduceSum":
+        value = Affine(affine.factors, tuple(count * term for term in affine.terms))
+        return Codes(name, layout, (value,)), f"sum {name}"
     mean = Affine(tuple(factor / count for factor in affine.factors), affine.terms)
     return Codes(name, layout, (mean,)), f"sum {name}, its division is an exact step of the next threshold"
 
@@ -95,7 +104,7 @@ def _reduced(reader: Reader, node: onnx.NodeProto, codes: Codes) -> tuple[str, .
         axes = [int(a) for a in reader.constant(node, 1, "axes")]
     rank = len(codes.layout.groups) + 1
     if axes is None or sorted(int(a) % rank for a in axes) != list(range(2, rank)):
-        raise refuse(node, f"a mean over the axes {axes}", "average over all pixels and nothing else")
+        raise refuse(node, f"a sum over the axes {axes}", "sum or average over all pixels and nothing else")
     return codes.layout.groups if options.get("keepdims", 1) else (codes.layout.labels,)
 
 
@@ -151,7 +160,7 @@ def transpose(reader: Reader, node: onnx.NodeProto) -> tuple[Value, str]:
 
 
 def pad(reader: Reader, node: onnx.NodeProto) -> tuple[Value, str]:
-    """Zeros around an image, which the convolution behind it adds."""
+    """One value around an image, which the convolution behind it adds: a level of what it takes."""
     codes, options = reader.codes(node), reader.attributes(node)
     pads = options.get("pads") or [int(v) for v in reader.constant(node, 1, "pads")]
     fill = float(options.get("value", 0.0))
@@ -159,9 +168,9 @@ def pad(reader: Reader, node: onnx.NodeProto) -> tuple[Value, str]:
         fill = float(reader.constant(node, 2, "value").reshape(-1)[0])
     axes = codes.layout.groups
     begin, end = [int(v) for v in pads[: len(axes) + 1]], [int(v) for v in pads[len(axes) + 1 :]]
-    plain = options.get("mode", "constant") == "constant" and fill == 0 and len(node.input) < 4
+    plain = options.get("mode", "constant") == "constant" and np.isfinite(fill) and len(node.input) < 4
     if not codes.layout.is_image() or not plain or any((*begin[:2], *end[:2])) or min(*begin, *end) < 0:
-        raise refuse(node, f"pads {list(pads)} with {fill:g}", "pad the sides of an image with zeros")
+        raise refuse(node, f"pads {list(pads)} with {fill:g}", "pad the sides of an image with one number")
     if len(axes) == 2:
         added = (0, begin[2], 0, end[2])
     else:
@@ -171,4 +180,7 @@ def pad(reader: Reader, node: onnx.NodeProto) -> tuple[Value, str]:
     follower = reader.consumer(node.output[0])
     if follower is None or follower.op_type != "Conv":
         raise refuse(node, "a padded image that no convolution takes", "pad in front of convolutions only")
-    return replace(codes, pads=tuple(np.add(codes.pads, added).tolist())), "border of the next convolution"
+    if any(codes.pads) and codes.fill != Fraction(fill):
+        raise refuse(node, f"pads with {fill:g} around pads with {float(codes.fill):g}", "pad once, with one value")
+    wider = tuple(np.add(codes.pads, added).tolist())
+    return replace(codes, pads=wider, fill=Fraction(fill)), "border of the next convolution"

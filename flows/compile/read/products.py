@@ -136,16 +136,27 @@ def bias_of(reader: Reader, node: onnx.NodeProto, index: int, rows: int) -> tupl
     return found
 
 
-def pad_code(node: onnx.NodeProto, codes: Codes, where: Range) -> int:
-    """The integer that stands for zero in every channel."""
+def pad_code(node: onnx.NodeProto, codes: Codes, dtype: IntType, fill: Fraction) -> int:
+    """The integer of `dtype` that stands for `fill` in every channel; `fill` is a level as float32 holds it."""
     affine = codes.affine()
-    zeros = set(spread(lambda a, b: -b / a if a else Fraction(1, 2), affine.factors, affine.terms))
-    zero = zeros.pop()
-    if zeros or zero.denominator != 1 or not min(where.low) <= zero <= max(where.high):
+    found = set(spread(lambda a, b: _level(a, b, fill), affine.factors, affine.terms))
+    code = found.pop()
+    if found or code is None or not dtype.min <= code <= dtype.max or (dtype.bipolar and code == 0):
+        what = f"{float(fill):g}" if fill else "zero"
         raise refuse(
-            node, "padding, but no code of its input stands for zero", "use a quantizer that has zero, or pad 0"
-        )
-    return int(zero)
+            node, f"padding, but no code of its input stands for {what}",
+            "pad with a level of the quantizer in front, or pad nothing",
+        )  # fmt: skip
+    return code
+
+
+def _level(factor: Fraction, term: Fraction, fill: Fraction) -> int | None:
+    """The integer for which `factor * integer + term` is `fill`, None where there is none."""
+    if factor == 0:
+        return None
+    nearest = round((fill - term) / factor)
+    level = factor * nearest + term
+    return nearest if level == fill or fill and np.float32(float(level)) == np.float32(float(fill)) else None
 
 
 def convolution(reader: Reader, node: onnx.NodeProto) -> tuple[Value, str]:
@@ -159,20 +170,22 @@ def convolution(reader: Reader, node: onnx.NodeProto) -> tuple[Value, str]:
         raise refuse(
             node, f"weights {shape} in {groups} groups on {codes.channels} channels", "export matching channels"
         )
-    outer, codes = codes.pads, replace(codes, pads=(0, 0, 0, 0))
+    outer, fill, codes = codes.pads, codes.fill, replace(codes, pads=(0, 0, 0, 0), fill=Fraction(0))
     codes = reader.plain(node, requantize(reader, node, codes))
     scales = row_scales(node, weights, 0)
     flat = len(shape) == 3
     integers = weights.integers[:, :, None] if flat else weights.integers
     image = codes.layout.sizes["H"], codes.layout.sizes["W"]
     kernel, stride, dilation, pads = window(node, options, integers.shape[2:], image, flat)
+    if any(pads) and any(outer) and fill != 0:
+        raise refuse(node, f"padding with zero around padding with {float(fill):g}", "pad once, with one value")
     pads = tuple(a + b for a, b in zip(pads, outer, strict=True))
     sides = output_sides(node, image, kernel, stride, dilation, pads)
     depthwise = groups > 1 and groups == codes.channels == shape[0]
     cells, dtype = integers.reshape(*integers.shape[:2], -1), weights.dtype
     if groups > 1 and not depthwise:
         cells, dtype = _as_dense(cells, groups, dtype)
-    code = pad_code(node, codes, reader.range(codes.source)) if any(pads) else 0
+    code = pad_code(node, codes, reader.dtype(codes.source), fill) if any(pads) else 0
     geometry = Geometry(kernel, stride, dilation, pads, code, depthwise)
     layout = Layout((*sides, shape[0]), ("C", "W") if flat else ("C", "H", "W"))
     bias = bias_of(reader, node, 2, shape[0])

@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from flows.compile.network import INPUT, MaxPool, Node, Product, Range, sum_type
+from flows.compile.network import INPUT, MaxPool, Node, Product, Range, SumPool, sum_type
 from flows.compile.read.constants import attributes, compute, constant_of
 from flows.compile.read.values import Codes, Constant, Layout, Value
 from flows.compile.refuse import MAX_BITS, Unsupported, finite, refuse
@@ -20,6 +20,10 @@ from hw.inttype import IntType
 
 Handler = Callable[["Reader", onnx.NodeProto], tuple[Value, str]]
 """What a node's (only) output is, and in words what became of the node. Raises Unsupported."""
+
+
+MAX_POOLED_BITS = 16
+"""Of quantized values that a pool has summed, which a matrix unit takes as they are."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,8 @@ class Reader:
     def narrow(self, node: onnx.NodeProto, source: str) -> IntType:
         """The type of integers that a product can take."""
         dtype = self.dtype(source)
-        if dtype.bits > MAX_BITS:
+        pooled = isinstance(self.nodes.get(source), SumPool)
+        if dtype.bits > (MAX_POOLED_BITS if pooled else MAX_BITS):
             raise refuse(node, "its input is not quantized", "put an activation quantizer in front of it")
         return dtype
 

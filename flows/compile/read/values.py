@@ -126,13 +126,15 @@ class Layout:
 @dataclass(frozen=True)
 class Codes:
     """Integers of node `source`, and `steps` from them to the tensor's value. `rising_only`: a max-pool lies between,
-    so that no later step may fall. `pads`: top, left, bottom, right zeros that the next convolution adds."""
+    so that no later step may fall. `pads`: top, left, bottom, right pixels that the next convolution adds, all of the
+    value `fill`."""
 
     source: str
     layout: Layout
     steps: tuple[Step, ...] = ()
     rising_only: bool = False
     pads: tuple[int, int, int, int] = (0, 0, 0, 0)
+    fill: Fraction = Fraction(0)
 
     @property
     def channels(self) -> int:

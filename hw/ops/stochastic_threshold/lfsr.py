@@ -43,3 +43,15 @@ def draws(state: int, count: int, width: int) -> tuple[np.ndarray, int]:
     """`count` integers of `width` bits, int64 in [0, 2**width), each from bits of its own, the first one lowest."""
     bits, state = sequence(state, count * width)
     return bits.reshape(count, width) @ (np.int64(1) << np.arange(width)), state
+
+
+class Draws:
+    """What a circuit of that `seed` (0 to 2**63 - 1) draws after a reset: call after call, the next integers."""
+
+    def __init__(self, seed: int) -> None:
+        self._state = initial_state(seed)
+
+    def __call__(self, count: int, width: int) -> np.ndarray:
+        """`count` integers of `width` bits, as `draws` gives them."""
+        result, self._state = draws(self._state, count, width)
+        return result

@@ -13,6 +13,8 @@ module link_top #(
     parameter int OUT_WIDTH = 32,
     /// Whether output elements are two's complement.
     parameter bit OUT_SIGNED = 1,
+    /// 1: the network has a configuration port.
+    parameter int WRITABLE = 0,
     /// Requests on their way at once, a power of two, at least 2.
     parameter int SLOTS = 4,
     /// Bytes of HELLO's answer, 1 to 255.
@@ -38,6 +40,13 @@ module link_top #(
     input  logic [OUT_WIDTH-1:0] net_out_data,
     input  logic                 net_out_valid,
     output logic                 net_out_ready,
+
+    /// To the network's configuration port, where it has one.
+    output logic                 cfg_valid,
+    input  logic                 cfg_ready,
+    output logic                 cfg_last,
+    output logic [         23:0] cfg_address,
+    output logic [         31:0] cfg_data,
 
     /// A request is being answered.
     output logic                 busy,
@@ -66,6 +75,7 @@ module link_top #(
   logic write_valid, judged;
   link_frame_rx #(
       .INPUT_BYTES(INPUT_BYTES),
+      .WRITABLE(WRITABLE),
       .TIMEOUT_CLOCKS(TIMEOUT_BYTES * 10 * CLOCKS_PER_BIT)
   ) u_frame_rx (
       .clk,
@@ -82,9 +92,36 @@ module link_top #(
       .code(request_code)
   );
 
+  // An update's word goes by the requests that wait: it must not stand behind an INFER that waits for the update's end.
+  logic word, word_full, dropped;
+  assign word = request_kind == link_pkg::THRESHOLDS && request_code == link_pkg::OK;
+  if (WRITABLE != 0) begin : g_update
+    link_update u_update (
+        .clk,
+        .rst,
+        .write_data,
+        .write_valid,
+        .take(judged && word && !dropped),
+        .full(word_full),
+        .cfg_valid,
+        .cfg_ready,
+        .cfg_last,
+        .cfg_address,
+        .cfg_data
+    );
+  end else begin : g_no_update
+    logic unused;
+    assign unused      = cfg_ready;
+    assign word_full   = 1'b0;
+    assign cfg_valid   = 1'b0;
+    assign cfg_last    = 1'b0;
+    assign cfg_address = '0;
+    assign cfg_data    = '0;
+  end
+
   logic [15:0] sequence_number;
   logic [7:0] kind, code;
-  logic dropped, answer_valid, start_ready, done;
+  logic answer_valid, start_ready, done;
   link_requests #(
       .BYTES(INPUT_BYTES),
       .SLOTS(SLOTS)
@@ -98,6 +135,7 @@ module link_top #(
       .kind(request_kind),
       .sequence_number(request_sequence),
       .code(request_code),
+      .busy(word && word_full),
       .dropped,
       .net_data(net_in_data),
       .net_valid(net_in_valid),

@@ -209,6 +209,44 @@ def reduce_mean(net: NetworkWriter) -> None:
     net.quant(2.0**-5, 0, 6)
 
 
+def reduce_sum(net: NetworkWriter) -> None:
+    """Wider than an activation: up to 12 * 15, and taken by the linear layer as it is."""
+    hidden(net)
+    net.dqa(4)
+    net.node("ReduceSum", integers(net, [-1, 2], np.int64), keepdims=0)
+    net.shape = (3,)
+    net.node("Mul", net.number(2.0**-4))
+
+
+def reduce_sum_kept(net: NetworkWriter) -> None:
+    """The axes stay, and a 1x1 convolution takes sums of 9 bits."""
+    hidden(net)
+    net.quant(0.125, 0, 6, signed=0)
+    net.node("ReduceSum", integers(net, [2, 3], np.int64), keepdims=1)
+    net.shape = (3, 1, 1)
+    net.conv(4, 1, 0, 3)
+    net.quant(0.5, 0, 4)
+
+
+def padded_with_the_lowest_level(net: NetworkWriter) -> None:
+    hidden(net)
+    net.dqa(3)
+    net.node("Pad", integers(net, [0, 0, 1, 2, 0, 0, 0, 1], np.int64), net.number(-3.5 / 4))
+    net.shape = (3, net.shape[1] + 1, net.shape[2] + 3)
+    net.conv(4, 3, 0, 3)
+    net.quant(0.5, 0, 3)
+
+
+def padded_with_a_level_between(net: NetworkWriter) -> None:
+    """Around a depthwise convolution, and with a step that float32 rounds."""
+    hidden(net)
+    net.dqa(2, step=0.3)
+    net.node("Pad", integers(net, [0, 0, 1, 1, 0, 0, 1, 1], np.int64), net.number(np.float32(0.5) * np.float32(0.3)))
+    net.shape = (3, net.shape[1] + 2, net.shape[2] + 2)
+    net.conv(3, 3, 0, 3, group=3)
+    net.quant(0.5, 0, 3)
+
+
 def shape_chain(net: NetworkWriter) -> None:
     """torch's `x.view(x.shape[0], -1)`."""
     hidden(net)
@@ -260,6 +298,10 @@ NODES: dict[str, Build] = {
     "pad node": pad_node,
     "padding with a zero point": padded_zero_point,
     "reduce mean": reduce_mean,
+    "reduce sum": reduce_sum,
+    "reduce sum that keeps its axes": reduce_sum_kept,
+    "padding with the lowest level": padded_with_the_lowest_level,
+    "padding with a level that float32 rounds": padded_with_a_level_between,
     "shape chain": shape_chain,
 }
 

@@ -53,8 +53,8 @@ def test_a_quiet_line(simulate):
         assert (line.sent, line.repeated, line.timeouts, line.discarded) == (52, 0, 0, 0)
         counters = target.link.counters()
         assert counters.accepted == 53 and counters.overrun == counters.bad_crc == 0
-        with pytest.raises(FlowError, match="the board refused THRESHOLDS: NOT_SUPPORTED"):
-            target.link.write_thresholds(b"ab")
+        with pytest.raises(FlowError, match="expected a circuit with writable numbers; compile it with compile.writ"):
+            target.link.update([(0, 0)])
 
 
 @pytest.mark.parametrize("seed", [1, 2])

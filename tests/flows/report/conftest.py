@@ -54,6 +54,14 @@ def _network(title: str, bits: list, clean: float, attacked: dict[str, float], z
             {"epsilon": step / 50, "accuracy": round(max(0.0, clean + (worst - clean) * step / 5), 4)}
             for step in range(9)
         ],
+        "layers": {
+            "blocks": ["input", "block 0", "block 1", "logits"],
+            "adversarial": [0.2, 0.3, 0.35, 0.8],
+            "noise": [0.1, 0.1, 0.06, 0.05],
+            "factors": [2.5, None if activations == 1 else 1.5, 3.0],
+            "product": None if activations == 1 else 11.25,
+            "thresholds": [{"learned": [-1.0, 0.1, 0.9], "fixed": [-0.8, 0.0, 0.8]}] if "DQA" in title else [],
+        },
         "audit": {
             "own_gradient": {"accuracy": attacked["pgd/clipped"], "low": 0.0, "high": 1.0, "images": 200},
             "zero_gradient_share": zero,

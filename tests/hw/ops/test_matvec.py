@@ -48,6 +48,9 @@ CASES = {
     "multipliers": make((2, 1), "INT3", "UINT4", 6, 10, 2, 5, bias=50, products="dsp"),
     "multipliers_unsigned": make((), "UINT2", "UINT8", 4, 6, 2, 2, memory="block", products="dsp"),
     "wide_in_logic": make((), "INT6", "UINT6", 4, 6, 2, 3, products="lut"),
+    "sums_of_a_pool": make((), "INT4", "UINT10", 5, 8, 1, 2, bias=70),
+    "widest": make((2, 1), "INT8", "INT16", 3, 4, 3, 2, memory="block"),
+    "wide_sums_bipolar_weights": make((), "BIPOLAR", "INT11", 4, 6, 2, 3),
     "one_by_one": make((3, 3), "INT2", "UINT3", 5, 7, 1, 1),
     "all_at_once": make((2, 2), "INT7", "INT5", 4, 6, 4, 6),
 }
@@ -197,7 +200,7 @@ GOOD = {
         ({"weights": np.zeros(3, int)}, r"expected integer weights \(M, K\), got int64 \(3,\)"),
         ({"weight_type": IntType(2, True)}, r"m weights: expected INT2 \(-2..1\), got -4..3"),
         ({"weight_type": IntType(9, True)}, r"m: expected a weight type of 1 to 8 bits, got INT9"),
-        ({"input_type": IntType(9, False)}, r"m: expected an input type of 1 to 8 bits, got UINT9"),
+        ({"input_type": IntType(17, False)}, r"m: expected an input type of 1 to 16 bits, got UINT17"),
         ({"pe": 4}, r"m: expected pe to divide M = 2, got 4"),
         ({"simd": 2}, r"m: expected simd to divide K = 3, got 2"),
         ({"bias": np.zeros(3, int)}, r"m: expected integer bias \(2,\), got int64 \(3,\)"),

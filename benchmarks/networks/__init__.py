@@ -1,0 +1,1 @@
+"""Whole networks: exported, proven, fitted to every board, placed and routed."""

@@ -1,0 +1,178 @@
+"""`results/robustness.json`: one row per trained network, defended or twin, and the table that is made from it."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+from flows.audit import record as audit_record
+from flows.certify import run as certificate
+from flows.errors import FlowError
+from flows.report.between import write_between
+from flows.report.run_files import open_run
+from flows.report.sections import accuracy
+from flows.report.summary import write_whole
+
+BEGIN, END = "<!-- robustness: made by `holdfast study`; do not edit -->", "<!-- end of robustness -->"
+FLOAT_BITS = 32
+ORDER = ("digits", "mnist", "cifar10", "svhn", "speech")
+#: What a twin without defence follows from; where all of it agrees, two runs have trained the same twin.
+_OF_A_TWIN = ("seed", "data", "network", "quant", "train", "attack")
+
+
+def rows_of(run: Path, command: str) -> list[dict[str, object]]:
+    """The rows of a run directory whose attack stage has finished: float twin, quantized twin, defended network.
+
+    Each has `run`, `dataset`, `network`, `defence` (of float, quantized, dqa, dq, sq, jr, at, joined by +), `objective`
+    (what stands behind `at`: pgd, trades or interval; None without), `weight_bits`, `activation_bits`, `epsilon`
+    (pixel units, 0..1), `images` (attacked), `test_images`, `train_images`, `epochs`, `seed`, `clean`, `fgsm`, `pgd`,
+    `own_gradient`, `worst_case` (shares, 0..1), `audit` (verdict), `audited` (by `holdfast audit`, not by the run
+    alone), `command`; the defended one, where `holdfast certify` was there, `certified_epsilon`, `certified` and
+    `certified_images`. A deeper audit of as many images lowers `worst_case`. Raises FlowError for an unfinished run.
+    """
+    seen = accuracy.view(open_run(run))
+    if seen is None:
+        raise FlowError(f"{run}: expected a run with a finished attack stage; run holdfast run --until attack first")
+    config = tomllib.loads((run / "config.toml").read_text())
+    config["data"].pop("directory", None)
+    audited = audit_record.read(run) or {"networks": {}, "images": 0}
+    rows = []
+    for network in seen.networks:
+        names = _defences(config) if network.key == "defended" else [network.key]
+        row: dict[str, object] = {
+            "run": config["name"],
+            "dataset": config["data"]["dataset"],
+            "network": config["network"]["architecture"],
+            "defence": "+".join(names),
+            "objective": _objective(config["defence"]) if "at" in names else None,
+            "weight_bits": _config_bits(config["quant"], "weight_bits", network.key),
+            "activation_bits": _config_bits(config["quant"], "activation_bits", network.key),
+            "epsilon": seen.epsilon,
+            "images": seen.images,
+            "test_images": network.clean.images,
+            "train_images": config["data"]["train_images"],
+            "epochs": config["train"]["epochs"],
+            "seed": config["seed"],
+            "clean": network.clean.share,
+            "fgsm": next((attack.survived for attack in network.attacks if attack.name == "fgsm"), None),
+            "pgd": network.pgd,
+            "own_gradient": network.audit.own_gradient.share if network.audit.own_gradient else None,
+            "worst_case": network.worst_case.share,
+            "audit": network.audit.overall.value,
+            "audited": False,
+            "command": command,
+        }
+        if network.key in audited["networks"] and audited["images"] == seen.images:
+            deeper = audited["networks"][network.key]
+            row["worst_case"] = min(row["worst_case"], deeper["worst_case"]["accuracy"])
+            row |= {"audit": deeper["audit"]["verdict"], "audited": True}
+        if network.key == "defended":
+            row |= _certified(run)
+        rows.append(row | {"twin_of": None if network.key == "defended" else _twin(config, network.key)})
+    return rows
+
+
+def keep(run: Path, results: Path, command: str) -> Path:
+    """Writes `results/robustness/<name>.json`, the rows of a run; returns the path."""
+    rows = rows_of(run, command)
+    folder = results / "robustness"
+    folder.mkdir(parents=True, exist_ok=True)
+    return write_whole(folder / f"{rows[0]['run']}.json", json.dumps(rows, indent=1) + "\n")
+
+
+def assemble(results: Path) -> Path:
+    """Writes `results/robustness.json` from all of `results/robustness/`: twins that are the same network once."""
+    files = sorted((results / "robustness").glob("*.json"))
+    if not files:
+        raise FlowError(f"{results / 'robustness'}: expected rows of at least one run; holdfast study writes them")
+    rows, twins = [], set()
+    for file in files:
+        for row in json.loads(file.read_text()):
+            twin = row.pop("twin_of", None)
+            if twin in twins:
+                continue
+            twins |= {twin} - {None}
+            rows.append(row)
+    rows.sort(key=lambda row: (_place(row["dataset"]), row["network"], row["epsilon"], _rank(row), row["run"]))
+    return write_whole(results / "robustness.json", json.dumps(rows, indent=1) + "\n")
+
+
+def table(results: Path) -> str:
+    """Markdown of `results/robustness.json`."""
+    rows = json.loads((results / "robustness.json").read_text())
+    head = ("data", "network", "defence", "W/A bits", "ε", "epochs", "clean", "FGSM", "PGD", "worst case", "audit",
+            "proved at ε", "images")  # fmt: skip
+    lines = [head, ["---"] * len(head)]
+    for row in rows:
+        defence = row["defence"] + (f" ({row['objective']})" if row["objective"] not in (None, "pgd") else "")
+        proved = f"{_share(row['certified'])} at {row['certified_epsilon']:.3g}" if row.get("certified") else "-"
+        verdict = row["audit"] + (" \\*" if row["audited"] else "")
+        bits = "float" if row["defence"] == "float" else f"{_bits(row['weight_bits'])}/{_bits(row['activation_bits'])}"
+        figures = (_share(row[key]) for key in ("clean", "fgsm", "pgd", "worst_case"))
+        lines.append([row["dataset"], row["network"], defence, bits, f"{row['epsilon']:g}", str(row["epochs"]),
+                      *figures, verdict, proved, f"{row['images']:,}"])  # fmt: skip
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def write_page(page: Path, results: Path) -> None:
+    """Puts `table(results)` between the two marks of a Markdown file. Raises FlowError where the marks are missing."""
+    write_between(page, BEGIN, END, table(results))
+
+
+def _config_bits(quant: dict, which: str, key: str) -> int | list[int]:
+    """Of an ensemble, those of each member."""
+    if key == "float":
+        return FLOAT_BITS
+    return key == "defended" and quant.get("members") or quant[which]
+
+
+def _defences(config: dict) -> list[str]:
+    defence = config["defence"]
+    there = {
+        "dqa": config["quant"]["activation"].startswith("dqa"),
+        "sq": config["quant"]["activation"] == "sq",
+        "dq": defence["lipschitz_beta"] > 0,
+        "jr": defence["jacobian"] > 0 or defence["jacobian_layers"] > 0,
+        "at": defence["adversarial"] > 0 or defence["interval"] > 0,
+    }
+    return [name for name, has in there.items() if has] or ["quantized"]
+
+
+def _objective(defence: dict) -> str:
+    return "interval" if defence["interval"] > 0 else defence["objective"]
+
+
+def _certified(run: Path) -> dict[str, object]:
+    record = certificate.read(run)
+    if record is None:
+        return {}
+    proved = record["certified"]
+    return {
+        "certified_epsilon": record["epsilon"],
+        "certified": proved["accuracy"],
+        "certified_images": proved["images"],
+    }
+
+
+def _twin(config: dict, key: str) -> str:
+    parts = {part: config[part] for part in _OF_A_TWIN}
+    quant = {name: config["quant"][name] for name in ("weight_bits", "activation_bits", "scale")}
+    return json.dumps([key, parts | {"quant": quant if key == "quantized" else None}], sort_keys=True)
+
+
+def _place(dataset: str) -> int:
+    return ORDER.index(dataset) if dataset in ORDER else len(ORDER)
+
+
+def _rank(row: dict) -> tuple[int, str]:
+    twins = ("float", "quantized")
+    return (twins.index(row["defence"]) if row["defence"] in twins else len(twins), row["defence"])
+
+
+def _bits(bits: int | list[int]) -> str:
+    return "-".join(map(str, bits)) if isinstance(bits, list) else str(bits)
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f} %"

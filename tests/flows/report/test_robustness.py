@@ -1,0 +1,90 @@
+"""Rows of robustness: what they say of a run, twins that are there once, and the page that says what the rows say."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from flows.config import dump_toml, load_preset, override
+from flows.errors import FlowError
+from flows.report.robustness import BEGIN, END, assemble, keep, rows_of, table, write_page
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def configured(run_folder: Path, tmp_path: Path):
+    """The synthetic run under a name and with settings of the digits preset."""
+
+    def make(name: str, *settings: str) -> Path:
+        folder = tmp_path / name
+        shutil.copytree(run_folder, folder)
+        config = override(load_preset("digits"), [f'name="{name}"', *settings])
+        (folder / "config.toml").write_text(dump_toml(config))
+        return folder
+
+    return make
+
+
+def test_a_run_gives_three_rows(configured) -> None:
+    rows = {row["defence"]: row for row in rows_of(configured("one"), "holdfast run digits")}
+    assert set(rows) == {"float", "quantized", "dqa+dq+at"}
+    defended = rows["dqa+dq+at"]
+    assert (defended["clean"], defended["fgsm"], defended["pgd"]) == (0.9711, 0.525, 0.41)
+    assert defended["worst_case"] == pytest.approx(0.40)
+    assert (defended["objective"], rows["float"]["objective"]) == ("pgd", None)
+    assert (rows["float"]["weight_bits"], rows["quantized"]["weight_bits"]) == (32, 4)
+    assert (defended["epsilon"], defended["images"], defended["test_images"]) == (0.1, 200, 450)
+    assert defended["command"] == "holdfast run digits"
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        (('quant.activation="relu"', "defence.lipschitz_beta=0.0", "defence.adversarial=0.0"), "quantized"),
+        (('quant.activation="relu"', "defence.lipschitz_beta=0.0", "defence.jacobian_layers=0.1"), "jr+at"),
+        (("defence.lipschitz_beta=0.0", "defence.adversarial=0.0", "defence.jacobian=0.1"), "dqa+jr"),
+        (("defence.adversarial=0.0",), "dqa+dq"),
+    ],
+)
+def test_a_defence_is_named_by_its_parts(configured, settings: tuple[str, ...], name: str) -> None:
+    assert rows_of(configured("one", *settings), "")[0]["defence"] == name
+
+
+def test_twins_of_two_runs_are_there_once(configured, tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    for name, settings in (("one", ()), ("two", ("defence.adversarial=0.0",)), ("three", ("quant.weight_bits=3",))):
+        keep(configured(name, *settings), results, "")
+    rows = json.loads(assemble(results).read_text())
+    assert [row["defence"] for row in rows] == ["float", *["quantized"] * 2, "dqa+dq", *["dqa+dq+at"] * 2]
+    assert all("twin_of" not in row for row in rows)
+    assert len(table(results).splitlines()) == 2 + len(rows)
+
+
+def test_without_an_attack_there_are_no_rows(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    with pytest.raises(FlowError, match="expected a run with a finished attack stage"):
+        rows_of(tmp_path, "")
+
+
+def test_no_rows_at_all_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(FlowError, match="expected rows of at least one run"):
+        assemble(tmp_path)
+
+
+def test_a_page_without_marks_is_left_alone(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("no marks")
+    with pytest.raises(FlowError, match="expected the lines"):
+        write_page(page, ROOT / "results")
+    assert page.read_text() == "no marks"
+
+
+def test_the_committed_page_says_what_the_results_say(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "robustness.md").read_text()
+    assert text.split(BEGIN)[1].split(END)[0].strip() == table(ROOT / "results")
+    shutil.copytree(ROOT / "results" / "robustness", tmp_path / "robustness")
+    assert assemble(tmp_path).read_text() == (ROOT / "results" / "robustness.json").read_text()
