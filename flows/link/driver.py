@@ -38,14 +38,16 @@ def parse_address(address: str, default: int = DEFAULT_BAUD) -> tuple[str, int]:
 @dataclass(frozen=True, slots=True)
 class LinkOptions:
     """`timeout_s`: seconds without any answer after which what is on its way counts as lost; longer than the network
-    computes. `attempts`: times that a request is sent before it is given up."""
+    computes. `attempts`: times that a request is sent before it is given up: many, because a line with one damaged
+    byte in a hundred loses most long frames. `silences`: timeouts in a row after which nobody is there."""
 
     timeout_s: float = 1.0
-    attempts: int = 20
+    attempts: int = 200
+    silences: int = 5
 
     def __post_init__(self) -> None:
-        if self.timeout_s <= 0 or self.attempts < 1:
-            raise FlowError(f"expected a timeout above 0 s and at least 1 attempt, got {self}")
+        if self.timeout_s <= 0 or self.attempts < 1 or self.silences < 1:
+            raise FlowError(f"expected a timeout above 0 s, at least 1 attempt and 1 silence, got {self}")
 
 
 @dataclass(slots=True)
@@ -203,15 +205,20 @@ class _Exchange:
         self.refusal: Refusal | None = None
 
     def run(self) -> list[bytes]:
-        last_heard = time.monotonic()
+        last_heard, silences = time.monotonic(), 0
         while len(self.answers) < len(self.payloads):
             if self._send():
                 last_heard = time.monotonic()
             for frame in self.link.read():
-                last_heard = time.monotonic()
+                last_heard, silences = time.monotonic(), 0
                 self._take(frame)
             if time.monotonic() - last_heard > self.link.options.timeout_s:
                 self.link.statistics.timeouts += 1
+                silences += 1
+                if silences >= self.link.options.silences:
+                    raise FlowError(
+                        self._complaint(next(i for i in range(len(self.payloads)) if i not in self.answers))
+                    )
                 # A partial frame would swallow the answers to come.
                 self.link.forget_partial_frame()
                 self._repeat(self.window.give_up())

@@ -23,7 +23,7 @@ from tests.flows.link.small_circuit import classifier, pictures
 
 pytestmark = pytest.mark.sim
 
-QUICK = LinkOptions(timeout_s=0.3, attempts=100)  # a busy machine is slow
+QUICK = LinkOptions(timeout_s=0.3, silences=100)  # a busy machine is slow
 
 
 @contextmanager
@@ -70,7 +70,7 @@ def test_no_wrong_score_with_one_byte_in_a_hundred_damaged(simulate, seed):
 
 
 def test_a_line_that_is_too_bad_is_reported_and_gives_no_score(simulate):
-    options = LinkOptions(timeout_s=0.05, attempts=3)
+    options = LinkOptions(timeout_s=0.05, attempts=3, silences=100)
     with simulate() as board, SerialTarget(f"serial:{board.port}", classifier(), options=options) as target:
         for noise in board._noise:
             noise.rate = 0.5
@@ -95,7 +95,7 @@ def test_recovery_from_random_bytes_and_from_another_program(simulate):
 def test_a_late_answer_is_not_taken_for_another_requests(simulate):
     """Every answer comes after its timeout, so that each request is repeated and answered several times."""
     images = pictures(30)
-    options = LinkOptions(timeout_s=0.0005, attempts=1000)
+    options = LinkOptions(timeout_s=0.0005, attempts=1000, silences=1000)
     with simulate() as board, SerialTarget(f"serial:{board.port}", classifier()) as target:
         target.link.options = options
         np.testing.assert_array_equal(target.predict(images), scores(images))
@@ -151,7 +151,7 @@ def test_no_board_and_no_port():
         nobody() as (port, _),
         pytest.raises(FlowError, match="an answer to HELLO 1 of 1, got none in 2 attempts; check"),
     ):
-        BoardLink(port, options=LinkOptions(timeout_s=0.05, attempts=2))
+        BoardLink(port, options=LinkOptions(timeout_s=0.05, silences=2))
     with pytest.raises(FlowError, match="/dev/no-such-port: expected a serial port at 9600 baud, got"):
         SerialTarget("serial:/dev/no-such-port@9600", classifier())
 
@@ -179,5 +179,5 @@ def test_addresses(address):
 
 
 def test_options():
-    with pytest.raises(FlowError, match="timeout above 0 s and at least 1 attempt"):
+    with pytest.raises(FlowError, match="timeout above 0 s, at least 1 attempt and 1 silence"):
         LinkOptions(timeout_s=0)
