@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 from math import prod
 from pathlib import Path
 
-from flows.compile.fold import fold
+from flows.compile.folding.fold import PRICES, budget_of
+from flows.compile.folding.search import Problem, Search
 from flows.compile.lower import lower
 from flows.compile.plan import DepthwisePlan, MatVecPlan, Plan
 from flows.compile.read.network import read_network
@@ -20,10 +21,6 @@ SHARE = 0.8
 CLOCK_MHZ = 50.0
 """Of the estimated frame rates."""
 FIFO_DEPTH = 4
-SLOWEST = 1 << 32
-"""Cycles a frame that every folding stays below."""
-CLOSE = 1.02
-"""Ratio of two cycle counts between which the search stops."""
 
 
 @dataclass(frozen=True)
@@ -54,35 +51,25 @@ class Unfolded:
     def _units(self) -> list[MatVecPlan | DepthwisePlan]:
         return [plan for plan in self.plans if isinstance(plan, MatVecPlan | DepthwisePlan)]
 
-    def folded(self, cycles: int) -> Dataflow:
-        return fold("network", self.plans, self.source, cycles, FIFO_DEPTH, labels=self.labels)[0]
+    def search(self, budget: Resources | None = None) -> Search:
+        """Over all legal foldings within `budget`."""
+        return Search(Problem("network", self.plans, self.source, FIFO_DEPTH, self.labels, PRICES, budget))
 
 
 def short(needed: Resources, board: Board) -> list[str]:
     """The resources that are too few, in words."""
-    there = asdict(board.available)
-    limits = {name: int(SHARE * count) if name in ("lut4", "ff") else count for name, count in there.items()}
-    used = asdict(needed)
+    there, limits, used = asdict(board.available), asdict(budget_of(board, SHARE)), asdict(needed)
     return [f"{used[name]:,} {name} of {there[name]:,}" for name in limits if used[name] > limits[name]]
 
 
 def fastest(network: Unfolded, board: Board) -> tuple[Dataflow, list[str]]:
-    """The fastest dataflow that fits, and nothing; or the slowest, and why even that one does not fit."""
-    best = network.folded(SLOWEST)
-    if missing := short(best.resources(), board):
-        return best, missing
-    top = network.folded(1)
-    if not short(top.resources(), board):
-        return top, []
-    fits, fails = best.cycles_per_frame_bound, top.cycles_per_frame_bound
-    while fits / fails > CLOSE:
-        dataflow = network.folded(int((fits * fails) ** 0.5))
-        cycles = dataflow.cycles_per_frame_bound
-        if short(dataflow.resources(), board) or cycles >= fits:
-            fails = int((fits * fails) ** 0.5)
-        else:
-            best, fits = dataflow, cycles
-    return best, []
+    """The fastest dataflow that fits, and nothing; or the smallest, and why even that one does not fit."""
+    found = network.search(budget_of(board, SHARE)).fastest()
+    if found is not None:
+        return found.dataflow, []
+    free = network.search()
+    smallest = free.smallest(free.candidates[-1]).dataflow
+    return smallest, short(smallest.resources(), board)
 
 
 def estimated(network: Unfolded, board: Board) -> dict[str, object]:

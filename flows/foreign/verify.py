@@ -126,8 +126,9 @@ def _accuracy(dataflow: Dataflow, record: dict, pictures: np.ndarray, labels: np
     """Of the golden model; the host's scale and offset come first where the integers do not order the classes."""
     from flows.targets.onnx_target import OnnxTarget
 
-    scores = OnnxTarget(dataflow).predict(pictures)
+    target = OnnxTarget(dataflow)
+    scores = target.predict(pictures)
     if not record["scores_order_classes"]:
         scores = scores * np.asarray(record["logit_scale"]) + np.asarray(record["logit_offset"])
     right = scores.argmax(axis=1) == labels
-    return {"engine": "onnxruntime", "images": len(labels), "accuracy": float(right.mean())}
+    return {"engine": target.name, "images": len(labels), "accuracy": float(right.mean())}

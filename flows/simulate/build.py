@@ -8,15 +8,14 @@ import os
 import re
 import tempfile
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from flows.simulate.runtime import runtime_objects
+from flows.simulate.objects import COMPILE, compile_objects
 from flows.simulate.toolchain import Toolchain, find_toolchain, run_tool
 from hw.dataflow import Dataflow
+from hw.registers import blocks
 from hw.top.stitch import stitch, stream_signals, top_module
 
-JOBS = 2
 DRIVER = Path(__file__).with_name("driver.cpp")
 # Every warning is an error, but for unnamed generate blocks (our parameter checks); noise in uninitialised registers
 # shows a missing reset.
@@ -25,12 +24,6 @@ VERILATOR = (
     *("--x-assign", "unique", "--x-initial", "unique", "--no-timing"),
     *("--output-split", "20000", "--output-split-cfuncs", "2000"),
 )
-# Small files at -O1 compile many times faster than one file at -O3, and simulate about 10 % slower.
-COMPILE = (
-    *("-std=c++17", "-O1", "-fPIC", "-fvisibility=hidden", "-w"),
-    *("-DVERILATOR=1", "-DVM_TRACE=0", "-DVM_COVERAGE=0"),
-)
-UNIT_BYTES = 300_000
 
 
 def design_key(files: Mapping[str, str]) -> str:
@@ -101,23 +94,9 @@ def _compile(
     run_tool([tools.verilator, *VERILATOR, "--top-module", top, "--Mdir", str(work), *sources], rtl, tools, "Verilator")
     (work / "streams.inc").write_text(_streams(dataflow, (work / "Vtop___024root.h").read_text()))
     # The name of the scratch folder stays out of the objects: equal circuits give equal libraries.
-    flags = [
-        *COMPILE,
-        f"-ffile-prefix-map={work}=.",
-        f"-I{work}",
-        *tools.include_flags,
-        f'-DHOLDFAST_DESIGN="{design}"',
-    ]
-    units = _units(work, driver)
-
-    def compile_unit(unit: Path) -> Path:
-        target = unit.with_suffix(".o")
-        run_tool([*tools.compiler, *flags, "-c", str(unit), "-o", str(target)], work, tools, "the C++ compiler")
-        return target
-
-    with ThreadPoolExecutor(JOBS) as pool:
-        runtime = pool.submit(runtime_objects, tools, COMPILE, work)
-        objects = [*pool.map(compile_unit, units), *runtime.result()]
+    flags = [f"-ffile-prefix-map={work}=.", f"-I{work}", f'-DHOLDFAST_DESIGN="{design}"']
+    flags.append(f"-DHOLDFAST_WRITABLE={int(bool(blocks(dataflow)))}")
+    objects = compile_objects(tools, [driver.resolve(), *sorted(work.glob("Vtop*.cpp"))], flags, work)
     library = work / "library.so"
     link = [*tools.compiler, "-shared", "-fPIC", "-pthread", "-Wl,-Bsymbolic", *map(str, objects), "-o", str(library)]
     run_tool(link, work, tools, "the C++ linker")
@@ -138,23 +117,3 @@ def _streams(dataflow: Dataflow, root: str) -> str:
     # The top's own have the shortest name: an operator may have signals that are called alike.
     members = {signal: member for member, signal in sorted(found, key=lambda pair: -len(pair[0]))}
     return "".join(f"STREAM({members[v]}, {members[r]})\n" for v, r in stream_signals(dataflow).values())
-
-
-def _units(work: Path, driver: Path) -> list[Path]:
-    """Groups the driver and Verilator's many small files into few units, because each reads the same long headers."""
-    units: list[Path] = []
-    group: list[str] = []
-    size = 0
-    for source in [driver.resolve(), *sorted(work.glob("Vtop*.cpp"))]:
-        if size > UNIT_BYTES:
-            units.append(_unit(work, len(units), group))
-            group, size = [], 0
-        group.append(f'#include "{source}"\n')
-        size += source.stat().st_size
-    return [*units, _unit(work, len(units), group)]
-
-
-def _unit(work: Path, index: int, lines: list[str]) -> Path:
-    path = work / f"unit{index}.cpp"
-    path.write_text("".join(lines))
-    return path

@@ -78,7 +78,9 @@ class _Ladder:
     def __init__(self, evidence: Evidence, work: Path, progress: Callable[[str], None]) -> None:
         self.evidence, self.work, self.progress = evidence, work, progress
         self.session = GoldenSession(evidence.dataflow)
-        self.activations = read_network(evidence.model, evidence.dataflow.input.dtype).activations
+        self.activations = {}
+        if not evidence.dataflow.remembers:
+            self.activations = read_network(evidence.model, evidence.dataflow.input.dtype).activations
 
     def codes(self, chosen: np.ndarray) -> np.ndarray:
         """The circuit's input for these images: NHWC, flattened where its input is flat."""
@@ -101,14 +103,30 @@ class _Ladder:
         for name, engine, wanted, check in checks:
             if name == "brevitas" and evidence.brevitas is None:
                 continue
-            if name == "finn" and evidence.record["finn"] is None:
-                rungs.append(unavailable(name, engine, evidence.record["finn_reason"]))
+            if reason := self._missing(name):
+                rungs.append(unavailable(name, engine, reason))
                 continue
             rungs.append(self._rung(name, engine, select(len(every), evidence.adversarial, wanted), check))
-        if board:
+        if board and (reason := self._missing("board")):
+            rungs.append(unavailable("board", board.target.name, reason))
+        elif board:
             some = select(len(every), evidence.adversarial, board.images)
             rungs.append(self._rung("board", board.target.name, some, partial(self._board, board)))
         return {"rungs": rungs}
+
+    def _missing(self, rung: str) -> str:
+        """Why there cannot be this rung, empty where there is."""
+        if names := self.evidence.dataflow.remembers:
+            noise = f"the noise of {', '.join(names)} goes on from frame to frame"
+            if rung == "golden":
+                return f"{noise}, which ONNX cannot hold; numpy computes the golden integers"
+            if rung == "board":
+                return f"{noise}, and a board cannot be reset over its line to begin with the first one"
+            if rung != "rtl":
+                return f"{noise}; this rung draws other noise"
+        if rung == "finn" and self.evidence.record["finn"] is None:
+            return self.evidence.record["finn_reason"]
+        return ""
 
     def _rung(self, name: str, engine: str, chosen: np.ndarray, check: Callable) -> dict[str, object]:
         self.progress(f"{name}: {len(chosen)} images")
@@ -234,6 +252,8 @@ class _Ladder:
         if not wrong.any():
             return wrong, None, []
         suspect = int(np.flatnonzero(wrong)[0])
+        # The frames before it only where the network remembers how many there were.
+        first = 0 if dataflow.remembers else suspect
 
         def simulate(prefix: Dataflow, folder: Path) -> Callable:
             folder.mkdir(parents=True, exist_ok=True)
@@ -246,7 +266,8 @@ class _Ladder:
             return run
 
         self.progress("rtl: looking for the first operator that differs")
-        found = first_in_circuit(dataflow, codes[suspect : suspect + 1], self.work, simulate)
+        found = first_in_circuit(dataflow, codes[first : suspect + 1], self.work, simulate)
         if found is None:
             found = locate("scores", golden[suspect : suspect + 1], outputs[suspect : suspect + 1])
-        return wrong, found and found | {"image": suspect}, []
+            first = suspect
+        return wrong, found and found | {"image": first + found["image"]}, []
