@@ -19,8 +19,8 @@ import torch
 from art.attacks.evasion import ProjectedGradientDescentPyTorch
 from art.estimators.classification import PyTorchClassifier
 
-from benchmarks.emit import emit
 from benchmarks.lenet import mnist, trained
+from benchmarks.record import emit
 from benchmarks.strength import strength
 from flows import environment
 from flows.attack.pgd import Pgd

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.emit import emit
+from benchmarks.record import emit
 from flows.attack.hardware import through_queries
 from flows.errors import FlowError
 from flows.stages.files import read_arrays

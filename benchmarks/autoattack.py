@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from pyautoattack import AutoAttack
 
-from benchmarks.emit import emit
 from benchmarks.lenet import mnist, trained
+from benchmarks.record import emit
 from flows import environment
 from flows.attack.batch import grid_epsilon
 from flows.attack.common import labels

@@ -16,7 +16,7 @@ from art.attacks import evasion
 from sklearn.datasets import load_digits
 from torch import nn
 
-from benchmarks.emit import emit
+from benchmarks.record import emit
 from flows.adapters.foolbox_model import foolbox
 from flows.adapters.toolbox_attack import ArtAttack, FoolboxAttack, ToolboxAttack
 from flows.attack.common import labels

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import argparse
 import ctypes
-import json
 import os
 import tempfile
 import time
@@ -19,7 +18,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 from qonnx.transformation.infer_shapes import InferShapes
 
-from benchmarks.record import versions, write
+from benchmarks.record import emit, versions
 from brevitas_models.data import mnist
 from flows.compile.compiler import compile_model
 from flows.compile.input_map import guess, write_with_pixels
@@ -130,8 +129,7 @@ def main() -> None:
             "rtl_images_per_second": round(len(part) / taken, 1),
             "rtl_mismatches": int((results[0] != expected).any(axis=1).sum()),
         }
-    print(json.dumps(record, indent=1))
-    write(arguments.out, record)
+    emit(record, arguments.out)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,20 @@
 """The command line: `app`, and one file per group of commands."""
 
-from flows.cli import board, build_amd, campaign, data, doctor, ensemble, foreign, judge, publish, stages, study
+from flows.cli import (
+    board,
+    build_amd,
+    campaign,
+    data,
+    doctor,
+    ensemble,
+    fold,
+    foreign,
+    judge,
+    publish,
+    stages,
+    study,
+    update,
+)
 from flows.cli.app import app
 
 __all__ = [
@@ -11,9 +25,11 @@ __all__ = [
     "data",
     "doctor",
     "ensemble",
+    "fold",
     "foreign",
     "judge",
     "publish",
     "stages",
     "study",
+    "update",
 ]

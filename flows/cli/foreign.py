@@ -38,7 +38,7 @@ def check(
     with one_line(debug):
         from flows.foreign.check import examine, survey_table
 
-        found = examine(_model(str(model)), _mapping(pixels))
+        found = examine(model_file(str(model)), input_map(pixels))
         table_console(WIDTH).print(survey_table(found))
         typer.echo(found.input_line())
         if found.whole:
@@ -54,6 +54,10 @@ def compile_command(
     board: Annotated[str | None, typer.Option(help="Its clock, and whether the circuit fits.")] = None,
     clock_mhz: Annotated[float | None, typer.Option(metavar="F", help="The circuit's clock.")] = None,
     target_fps: Annotated[int | None, typer.Option(metavar="N", help="Frames a second to fold for.")] = None,
+    folding: Annotated[
+        Path | None,
+        typer.Option("--folding", metavar="FILE.json", help="PE and SIMD by node (see holdfast fold)."),
+    ] = None,
     pixels: Pixels = None,
     settings: Settings = None,
     again: Again = None,
@@ -62,17 +66,18 @@ def compile_command(
 ) -> None:
     """Compile a QONNX file to a circuit; with a preset, run its compile stage and what it needs."""
     with one_line(debug):
+        changes = [*(settings or []), *([f'compile.folding_config_file="{folding}"'] if folding else [])]
         if not what.endswith(".onnx"):
-            run_stages(needed_for(STAGES, "compile"), what, settings, again, out, data)
+            run_stages(needed_for(STAGES, "compile"), what, changes, again, out, data)
             return
         from flows.foreign import compile as foreign
 
         if out is None:
             raise FlowError("--out: expected a folder for the circuit, got none")
-        config = foreign.settings(clock_mhz, target_fps, board, settings or [])
+        config = foreign.settings(clock_mhz, target_fps, board, changes)
         with Console(stderr=True).status("compiling") as status:
             foreign.compile_foreign(
-                _model(what), out, config, mapping=_mapping(pixels), board_name=board, progress=status.update
+                model_file(what), out, config, mapping=input_map(pixels), board_name=board, progress=status.update
             )
         for line in compiled_lines(json.loads((out / foreign.RECORD).read_text())):
             typer.echo(line)
@@ -165,13 +170,13 @@ def _compiled(what: str) -> bool:
     return False
 
 
-def _model(path: str) -> Path:
+def model_file(path: str) -> Path:
     if not Path(path).is_file():
         raise FlowError(f"{path}: expected a QONNX file, got no such file")
     return Path(path)
 
 
-def _mapping(name: str | None):
+def input_map(name: str | None):
     from flows.compile.input_map import InputMap
 
     if name is None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from math import gcd, lcm, prod
-from typing import Protocol
+from collections.abc import Callable, Collection, Mapping
+from math import lcm
 
 import numpy as np
 
+from flows.compile.folding.folding import Folding
 from flows.compile.plan import (
     AddPlan,
     ConcatPlan,
@@ -30,16 +30,16 @@ JOIN_DEPTH = 2
 """Of a FIFO in front of a join until `hw.branch_depths` knows how deep it must be."""
 
 
-class _Folding(Protocol):
-    pe: int
-    simd: int
+class Assembler:
+    """Makes operators of plans, one method per kind of plan, in any order of calls that has producers first.
 
+    `streams`: name -> stream that waits for its consumer; `given`: plan -> names of the copies of its result.
+    """
 
-class _Assembler:
-    """`streams`: name -> stream that waits for its consumer; `given`: plan -> names of the copies of its result."""
-
-    def __init__(self, plans: list[Plan], chosen: Mapping[str, _Folding], cycles: int, fifo_depth: int) -> None:
-        self.plans, self.chosen, self.cycles, self.fifo_depth = plans, chosen, cycles, fifo_depth
+    def __init__(
+        self, plans: list[Plan], chosen: Mapping[str, Folding], fifo_depth: int, writable: Collection[str] = ()
+    ) -> None:
+        self.plans, self.chosen, self.fifo_depth, self.writable = plans, chosen, fifo_depth, writable
         self.ops: list[Op] = []
         self.sources: dict[str, tuple[str, ...]] = {}
         self.streams: dict[str, Stream] = {}
@@ -98,14 +98,15 @@ class _Assembler:
         stream = self.take(plan.inputs[0])
         parallel = self.streams[stream].parallel
         # the border stops the stream again and again: a row keeps the unit in front at work meanwhile
-        stream = self.fifo(stream, plan.name, plan.shape[1] * plan.shape[2] // parallel) if self.ops else stream
+        row = plan.shape[1] * plan.shape[2] // parallel
+        stream = self.fifo(stream, plan.name, row) if stream != INPUT else stream
         return self.add(op_class("pad")(plan.name, plan.shape, plan.dtype, parallel, plan.pads, plan.value), stream)
 
     def window(self, plan: WindowPlan) -> str:
         folding = self.chosen[self.window_of[plan.name].name]
         simd = folding.pe if plan.depthwise else folding.simd
         stream = self.width(self.take(plan.inputs[0]), simd, plan.name)
-        stream = self.fifo(stream, plan.name) if self.ops else stream
+        stream = self.fifo(stream, plan.name) if stream != INPUT else stream
         return self.add(
             op_class("window")(
                 plan.name, plan.shape, plan.dtype, simd, plan.kernel, plan.stride, plan.dilation, plan.depthwise
@@ -114,20 +115,29 @@ class _Assembler:
         )
 
     def matvec(self, plan: MatVecPlan) -> str:
-        folding, stream = self.chosen[plan.name], self.take(plan.inputs[0])
-        if not plan.window_channels:
-            stream = self.width(stream, folding.simd, plan.name)
-            stream = self.fifo(stream, plan.name) if self.ops else stream
+        folding, stream = self.chosen[plan.name], self.matvec_input(plan)
+        # A folding's memory is that of constants: without blocks, writable weights would be flip-flops.
+        writable = "weights" in self.writable
         unit = op_class("matvec")(
             plan.name, plan.positions, plan.weights, plan.weight_type, plan.input_type,
-            folding.pe, folding.simd, plan.bias, plan.shift, "auto",
+            folding.pe, folding.simd, plan.bias, plan.shift, "auto" if writable else folding.memory, folding.products,
+            writable,
         )  # fmt: skip
         return self.add(unit, stream)
 
+    def matvec_input(self, plan: MatVecPlan) -> str:
+        """The stream with SIMD elements a beat; a window gives it so already."""
+        stream = self.take(plan.inputs[0])
+        if plan.window_channels:
+            return stream
+        stream = self.width(stream, self.chosen[plan.name].simd, plan.name)
+        return self.fifo(stream, plan.name) if stream != INPUT else stream
+
     def depthwise(self, plan: DepthwisePlan) -> str:
+        folding = self.chosen[plan.name]
         unit = op_class("depthwise")(
             plan.name, plan.positions, plan.weights, plan.weight_type, plan.input_type,
-            self.chosen[plan.name].pe, plan.bias, plan.shift, "auto",
+            folding.pe, plan.bias, plan.shift, folding.memory,
         )  # fmt: skip
         return self.add(unit, self.take(plan.inputs[0]))
 
@@ -136,7 +146,8 @@ class _Assembler:
         of, noise = self.streams[stream], plan.noise
         levels = (plan.name, plan.shape, of.dtype, plan.thresholds, plan.output_type, of.parallel)
         if noise is None:
-            return self.add(op_class("threshold")(*levels, plan.start, plan.step), stream)
+            writable = "thresholds" in self.writable
+            return self.add(op_class("threshold")(*levels, plan.start, plan.step, writable), stream)
         spread = np.array(noise.spread, dtype=np.int64)
         unit = op_class("stochastic_threshold")(*levels, spread, plan.start, plan.step, noise.seed, noise.bits)
         return self.add(unit, stream)
@@ -152,28 +163,31 @@ class _Assembler:
         return self.add(op_class("accpool")(plan.name, plan.shape, of.dtype, of.parallel, plan.kernel), stream)
 
     def sum(self, plan: AddPlan) -> str:
-        streams = [self.take(name) for name in plan.inputs]
-        a, b = self._joined(plan.name, streams, plan.shape[-1], prod(plan.shape))
+        a, b = self._joined(plan)
         types = self.streams[a].dtype, self.streams[b].dtype
         unit = op_class("add")(plan.name, plan.shape, *types, self.streams[a].parallel, *plan.gains, 0)
         return self.add(unit, a, b)
 
     def concat(self, plan: ConcatPlan) -> str:
-        streams = [self.take(name) for name in plan.inputs]
-        common = gcd(*plan.channels)
-        streams = self._joined(plan.name, streams, common, prod(plan.shape) * sum(plan.channels))
+        streams = self._joined(plan)
         of = self.streams[streams[0]]
         return self.add(op_class("concat")(plan.name, plan.shape, plan.channels, of.dtype, of.parallel), *streams)
 
-    def _joined(self, name: str, streams: list[str], channels: int, elements: int) -> list[str]:
-        """Streams of one width, a divisor of `channels`, which meets the target where one does; each out of a FIFO."""
-        widths = [d for d in range(1, channels + 1) if channels % d == 0]
-        parallel = next((d for d in widths if elements // d <= self.cycles), widths[-1])
-        joined = []
-        for index, stream in enumerate(streams):
-            label = f"{name}_in{index}"
-            joined.append(self.fifo(self.width(stream, parallel, label), label, JOIN_DEPTH, needed=True))
-        return joined
+    def _joined(self, plan: AddPlan | ConcatPlan) -> list[str]:
+        return [self.join_input(plan, index) for index in range(len(plan.inputs))]
+
+    def join_input(self, plan: AddPlan | ConcatPlan, index: int) -> str:
+        """One of a join's streams, as wide as the join's PE, out of a FIFO."""
+        label = f"{plan.name}_in{index}"
+        stream = self.width(self.take(plan.inputs[index]), self.chosen[plan.name].pe, label)
+        return self.fifo(stream, label, JOIN_DEPTH, needed=True)
+
+    def end(self, stream: str, labels: bool) -> None:
+        """One score a beat, and an argmax with `labels`."""
+        last = self.width(stream, 1, "scores")
+        of = self.streams[last]
+        if labels:
+            self.add(op_class("argmax")("label", of.elements, of.dtype, True), last)
 
     def build(self, name: str, source: Stream, labels: bool) -> Dataflow:
         self.streams[INPUT] = source
@@ -182,10 +196,7 @@ class _Assembler:
         for plan in self.plans:
             last = self.HANDLERS[type(plan)](self, plan)
             self.offer(plan.name, last)
-        last = self.width(last, 1, "scores")
-        of = self.streams[last]
-        if labels:
-            self.add(op_class("argmax")("label", of.elements, of.dtype, True), last)
+        self.end(last, labels)
         dataflow = Dataflow(name, tuple(self.ops), self.sources)
         joins = any(len(inputs_of(op)) > 1 for op in self.ops)
         return with_branch_depths(dataflow) if joins else dataflow
@@ -207,11 +218,12 @@ def assemble(
     name: str,
     plans: list[Plan],
     source: Stream,
-    chosen: Mapping[str, _Folding],
-    cycles: int,
+    chosen: Mapping[str, Folding],
     fifo_depth: int,
     labels: bool,
+    writable: Collection[str] = (),
 ) -> Dataflow:
-    """`source`: the network's input; `chosen`: PE and SIMD of every unit by name; `cycles`: what a frame may take;
-    `labels`: an argmax at the end."""
-    return _Assembler(plans, chosen, cycles, fifo_depth).build(name, source, labels)
+    """`source`: the network's input, one element a beat as the host link sends it; `chosen`: a folding for every matrix
+    unit, depthwise unit and join by name; `labels`: an argmax at the end; `writable`: whether "thresholds", "weights"
+    can be rewritten."""
+    return Assembler(plans, chosen, fifo_depth, writable).build(name, source, labels)

@@ -8,7 +8,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from flows.compile.finn_match import match
-from flows.compile.fold import Folding, fold, target_cycles
+from flows.compile.folding import report
+from flows.compile.folding.fold import fold
 from flows.compile.lower import lower
 from flows.compile.network import Activation, Network
 from flows.compile.prepare import prepare
@@ -18,6 +19,7 @@ from flows.compile.streamline import streamline
 from flows.compile.to_hardware import to_hardware
 from flows.config import CompileConfig
 from flows.errors import FlowError
+from hw.boards.board import Board
 from hw.dataflow import Dataflow
 from hw.errors import HardwareError
 from hw.stream import Stream
@@ -31,9 +33,11 @@ def compile_model(
     config: CompileConfig,
     *,
     name: str = "network",
+    board: Board | None = None,
     progress: Callable[[str], None] = lambda text: None,
 ) -> Dataflow:
     """Compiles a QONNX file of uint8 images (1, C, H, W) and writes `dataflow.*`, `finn.onnx`, `compile.json`.
+    `board`: whose resources bound the folding.
 
     Where finn cannot convert the network, `finn` in `compile.json` is null, `finn_reason` says why, and there is no
     `finn.onnx`. Raises FlowError naming the node, the reason and the remedy where a layer has no hardware.
@@ -42,21 +46,21 @@ def compile_model(
     network = read_network(path, PIXEL)
     progress("exact thresholds by bisection")
     lowered = lower(network)
-    cycles = target_cycles(config.target_fps, config.clock_mhz)
+    progress("folding")
     source = Stream(network.input_shape, network.input_type, 1)
     try:
-        dataflow, folding = fold(name, lowered.plans, source, cycles, config.fifo_depth, labels=network.scores.ordered)
+        folded = fold(name, lowered.plans, source, config, labels=network.scores.ordered, board=board)
     except HardwareError as error:
         raise FlowError(f"{path}: the network has no circuit: {error}") from error
     progress("finn's hardware graph, to compare with")
     finn, reason = _finn(path, network, folder / FINN_FILE)
-    dataflow.save(folder)
-    record = {"source": path.name, "target_cycles": cycles, "clock_mhz": config.clock_mhz}
+    folded.dataflow.save(folder)
+    record = {"source": path.name, "clock_mhz": config.clock_mhz}
     record |= _scores(network) | {"finn": finn, "finn_reason": reason}
     record["activations"] = {name: _activation(node) for name, node in network.activations.items()}
-    record |= _speed(dataflow, folding, cycles)
+    record |= report.record(folded)
     (folder / "compile.json").write_text(json.dumps(record, indent=1) + "\n")
-    return dataflow
+    return folded.dataflow
 
 
 def _finn(path: Path, network: Network, target: Path) -> tuple[dict[str, object] | None, str]:
@@ -98,14 +102,4 @@ def _activation(node: Activation) -> dict[str, object]:
         "step": _one_or_all(node.step),
         "lowest": _one_or_all(node.lowest),
         "signs": list(node.signs),
-    }
-
-
-def _speed(dataflow: Dataflow, folding: dict[str, Folding], cycles: int) -> dict[str, object]:
-    slowest = max(dataflow.ops, key=lambda op: op.cycles_per_frame)
-    return {
-        "folding": {key: {"PE": f.pe, "SIMD": f.simd, "cycles": f.cycles} for key, f in folding.items()},
-        "cycles_per_frame_bound": dataflow.cycles_per_frame_bound,
-        "limited_by": slowest.name,
-        "target_met": dataflow.cycles_per_frame_bound <= cycles,
     }

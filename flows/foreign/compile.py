@@ -59,13 +59,12 @@ def compile_foreign(
         folder = Path(work) / "whole"
         folder.mkdir()
         write_with_pixels(model, folder / "model.onnx", chosen)
-        dataflow = compile_model(folder / "model.onnx", folder, config, progress=progress)
+        there = None if board_name is None else board.load(board_name)
+        dataflow = compile_model(folder / "model.onnx", folder, config, board=there, progress=progress)
         write(dataflow, folder / "rtl")
         record = json.loads((folder / RECORD).read_text())
         record |= {"source": model.name, "source_sha256": hashlib.sha256(model.read_bytes()).hexdigest()}
         record |= {"input": {"map": chosen.value, "guessed": mapping is None}}
-        cost = dataflow.resources()
-        record["estimate"] = {"lut4": cost.lut4, "ff": cost.ff, "ebr": cost.ebr, "dsp": cost.dsp}
         if board_name is not None:
             record["board"] = _fits(board_name, record["estimate"])
         (folder / RECORD).write_text(json.dumps(record, indent=1) + "\n")

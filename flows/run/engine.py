@@ -126,6 +126,7 @@ def _wanted(stage: Stage, config: Config, records: dict[str, Record]) -> Record:
         name, _, only = item.partition("/")
         inputs |= {f"{name}/{file}": sha for file, sha in records[name].outputs.items() if only in ("", file)}
     settings = {section: _setting(config, section) for section in stage.sections}
+    settings |= {str(path): digest.of_file(path) for path in stage.reads(config)}
     code = digest.of_code(stage.code) if stage.code else ""
     return Record(digest.of_value(settings), code, inputs, digest.versions(stage.tools), {}, config.seed, 0.0)
 

@@ -44,7 +44,8 @@ class Stage:
     `run`: fills `context.folder`. `inputs`: what it reads, whole stages (`train`) or single files of one
     (`export/model.onnx`). `sections`: the parts of the configuration
     that it depends on (`quant`, `seed`, `compile.clock_mhz`). `code`: files and folders of the packages, relative to
-    their common folder, that decide what it writes. `tools`: distributions that do. `check`: raises FlowError
+    their common folder, that decide what it writes. `tools`: distributions that do. `reads`: files of the user's that
+    the configuration names and that do. `check`: raises FlowError
     before the run starts where something that it needs is missing. `beside`: files that it writes into the run
     directory itself instead of a folder of its own.
     """
@@ -55,6 +56,7 @@ class Stage:
     sections: tuple[str, ...] = ()
     code: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()
+    reads: Callable[[Config], tuple[Path, ...]] = lambda config: ()
     check: Callable[[Config], None] | None = None
     beside: tuple[str, ...] = ()
 

@@ -9,9 +9,10 @@ import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 from onnx import numpy_helper
 
-from flows.compile.fold import fold
+from flows.compile.folding.fold import fold
 from flows.compile.lower import lower
 from flows.compile.read.network import PIXEL, read_network
+from flows.config import CompileConfig
 from flows.errors import FlowError
 from flows.simulate import Simulator, build
 from hw.dataflow import Dataflow
@@ -20,6 +21,7 @@ from hw.stream import Stream
 from tests.flows.compile.qonnx_networks import QONNX, NetworkWriter
 
 BITS, CHANNELS, SEED, STEP = 2, 4, 77, 0.5
+CONFIG = CompileConfig(target_fps=50_000, clock_mhz=25.0, fifo_depth=2)
 COUNT = 2**BITS - 1
 UNIT = 2.0**-8 * 0.125  # of the sums of the convolution
 FACTORS = np.array([24, -40, 3, 900]) / 64
@@ -70,7 +72,7 @@ class Written:
 def compiled(path: Path) -> Dataflow:
     network = read_network(path, PIXEL)
     source = Stream(network.input_shape, network.input_type, 1)
-    return fold("noisy", lower(network).plans, source, 500, 2, labels=True)[0]
+    return fold("noisy", lower(network).plans, source, CONFIG, labels=True).dataflow
 
 
 @pytest.fixture
