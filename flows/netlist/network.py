@@ -9,7 +9,7 @@ from flows.errors import FlowError
 from flows.netlist.cells import instance
 from flows.netlist.design import Bit, Cell, Design
 from hw.dataflow import Dataflow
-from hw.top.pins import Pin, stream_pins
+from hw.top.pins import Pin, config_pins, stream_pins
 from hw.top.stitch import top_module
 
 NETWORK = "u_network"
@@ -45,6 +45,11 @@ def write_network(design: Design, dataflow: Dataflow, find: Callable[[Pin], tupl
         **{"in_ready": wires["s0_ready"]},
         **{"out_data": wires[f"s{last}_data"], "out_valid": wires[f"s{last}_valid"]},
     }
+    for name, pin in config_pins(dataflow).items():
+        if name in ("in_ready", "cfg_ready"):
+            results[name] = find(pin)
+        else:  # the upper bits of a word may be read by nobody
+            border[name] = tuple("x" if bit is None and name == "cfg_data" else bit for bit in find(pin))
     for name, bits in (border | results).items():
         if None in bits:
             raise FlowError(f"{dataflow.name}: expected the netlist to name the network's {name}; synthesize again")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from hw.dataflow import Dataflow
 from hw.op import Op
 from hw.stream import Stream
+from hw.top.pins import config_pins
 from hw.top.stitch import stream_signals, top_module
 
 NETLIST = "netlist.v"
@@ -18,11 +19,14 @@ WRAPPER = """module {top} (
     output wire [{output}:0] out_data
 );
   // What the circuit emits is always taken: beats of the inner stream are read as they pass, and cannot be held up.
-  {top}_gates gates (.clk, .rst, .in_data, .in_valid, .in_ready, .out_data(), .out_valid(), .out_ready(1'b1));
+  {top}_gates gates (.clk, .rst, .in_data, .in_valid, .in_ready, .out_data(), .out_valid(), .out_ready(1'b1){config});
   assign out_data = gates.{data};
   assign out_valid = gates.{valid} & gates.{ready};
 endmodule
 """
+
+
+CONFIG = ", .cfg_valid(1'b0), .cfg_ready(), .cfg_last(1'b0), .cfg_address(24'd0), .cfg_data(32'd0)"
 
 
 @dataclass(frozen=True)
@@ -59,5 +63,6 @@ def probe(dataflow: Dataflow, stream: str, files: Mapping[str, str]) -> Probe | 
         data=data,
         valid=valid,
         ready=ready,
+        config=CONFIG if config_pins(dataflow) else "",
     )
     return Probe(name, dataflow.input, given, dataflow.ops, {**files, NETLIST: text, "probe.sv": wrapper})

@@ -13,7 +13,6 @@ from pathlib import Path
 from flows.simulate.objects import COMPILE, compile_objects
 from flows.simulate.toolchain import Toolchain, find_toolchain, run_tool
 from hw.dataflow import Dataflow
-from hw.registers import blocks
 from hw.top.stitch import stitch, stream_signals, top_module
 
 DRIVER = Path(__file__).with_name("driver.cpp")
@@ -99,7 +98,7 @@ def _compile(
     (work / "streams.inc").write_text(_streams(dataflow, (work / "Vtop___024root.h").read_text()))
     # The name of the scratch folder stays out of the objects: equal circuits give equal libraries.
     flags = [f"-ffile-prefix-map={work}=.", f"-I{work}", f'-DHOLDFAST_DESIGN="{design}"']
-    flags.append(f"-DHOLDFAST_WRITABLE={int(bool(blocks(dataflow)))}")
+    flags.append(f"-DHOLDFAST_WRITABLE={int('cfg_valid' in (work / 'Vtop.h').read_text())}")
     objects = compile_objects(tools, [driver.resolve(), *sorted(work.glob("Vtop*.cpp"))], flags, work)
     library = work / "library.so"
     link = [*tools.compiler, "-shared", "-fPIC", "-pthread", "-Wl,-Bsymbolic", *map(str, objects), "-o", str(library)]

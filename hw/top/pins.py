@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from hw.dataflow import Dataflow
 from hw.op import inputs_of, outputs_of, stream_names
+from hw.registers import ADDRESS_BITS, DATA_BITS, blocks
 from hw.top.stitch import instance_name
 from hw.wiring import INPUT
 
@@ -28,6 +29,15 @@ def stream_pins(dataflow: Dataflow) -> dict[str, dict[str, Pin]]:
     for op in dataflow.ops:
         given |= zip(stream_names(op), _side(op, "out", outputs_of(op)), strict=True)
     return {INPUT: taken[INPUT], **given}
+
+
+def config_pins(dataflow: Dataflow) -> dict[str, Pin]:
+    """Port of the stream top -> the pin behind it, of all that pass `config_port`; none where nothing is writable."""
+    if not blocks(dataflow):
+        return {}
+    bits = {"cfg_address": ADDRESS_BITS, "cfg_data": DATA_BITS}
+    names = ("in_valid", "in_ready", "cfg_valid", "cfg_ready", "cfg_last", *bits)
+    return {name: Pin("u_config_port", name, 0, bits.get(name, 1)) for name in names}
 
 
 def _side(op, side: str, streams: tuple) -> list[dict[str, Pin]]:
