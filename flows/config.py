@@ -164,6 +164,7 @@ class Config:
         if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", self.name):
             raise FlowError(f"name: expected letters, digits, '.', '_' and '-' (it names a folder), got {self.name!r}")
         _seed("seed", self.seed, 2**32)
+        self.model()
 
     def model(self) -> ModelConfig:
         """The part that decides the trained, defended network."""

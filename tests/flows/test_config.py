@@ -107,6 +107,11 @@ def test_nine_bit_weights() -> None:
     assert str(caught.value) == ("quant.weight_bits: expected 1 to 8 bits, got 9; choose a width the circuit supports")
 
 
+def test_defences_that_do_not_go_together_are_refused_at_once() -> None:
+    with pytest.raises(ModelError, match=r"^defence.diversity: expected an ensemble, got one network"):
+        override(load_preset("digits"), ["defence.diversity=1.0"])
+
+
 def test_a_models_error_names_its_section() -> None:
     with pytest.raises(ModelError, match="^network: expected one pool per convolution, got channels="):
         override(load_preset("digits"), ["network.channels=[4]"])
