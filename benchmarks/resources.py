@@ -17,10 +17,13 @@ from statistics import median
 from benchmarks.measure import measure, of_operator
 from benchmarks.operators import spread
 from benchmarks.record import SYNTHESIS, earlier, versions, write
+from flows.report.between import write_between
 from hw.dataflow import Dataflow
 from hw.op import Op, inputs_of, outputs_of
 
 KEYS = ("lut4", "ff", "ebr", "dsp")
+BEGIN = "<!-- resources: made by `python -m benchmarks.resources --page`; do not edit -->"
+END = "<!-- end of resources -->"
 FITTED, HELD_OUT = "fitted", "held out"
 
 
@@ -41,10 +44,10 @@ def row(group: str, source: str, op: Op, measured: dict[str, object]) -> dict[st
 
 
 def placed(folder: Path) -> Iterator[dict[str, object]]:
-    """Rows of a placed network: `folder` has the dataflow and `bitstream.json`, or is a run with both stages."""
-    stages = (folder / "compile", folder / "bitstream") if (folder / "compile").is_dir() else (folder, folder)
-    dataflow = Dataflow.load(stages[0])
-    measured = {used["name"]: used for used in json.loads((stages[1] / "bitstream.json").read_text())["ops"]}
+    """Rows of a placed network: `folder` is a run, or what `holdfast compile` and `bitstream` made."""
+    compiled, built = (part if part.is_dir() else folder for part in (folder / "compile", folder / "bitstream"))
+    dataflow = Dataflow.load(compiled)
+    measured = {used["name"]: used for used in json.loads((built / "bitstream.json").read_text())["ops"]}
     for op in dataflow.ops:
         yield row(HELD_OUT, folder.name, op, measured[op.name])
 
@@ -58,7 +61,7 @@ def summarize(rows: list[dict]) -> dict[str, dict[str, float]]:
         summary[key] = {
             "median": round(median(map(abs, errors)), 3),
             "worst": max(errors, key=abs),
-            "sum": round(all_estimated / all_measured - 1, 3),
+            "sum": round(all_estimated / max(1, all_measured) - 1, 3),
         }
     for key in KEYS[2:]:
         wrong = [row["error"][key] for row in rows if row["error"][key]]
@@ -72,7 +75,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("results/benchmarks/resources.json"))
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--kinds", nargs="*", default=[], help="only these kinds of operators")
-    parser.add_argument("--placed", nargs="*", type=Path, default=[], help="finished runs, or folders of placed ones")
+    parser.add_argument(
+        "--placed", nargs="*", type=Path, default=[], help="finished runs, or compiled and placed folders"
+    )
+    parser.add_argument("--page", type=Path, help="a Markdown page whose table is made of the record")
     parser.add_argument("--only-placed", action="store_true", help="measure nothing anew")
     arguments = parser.parse_args()
     tools = versions(SYNTHESIS)
@@ -87,6 +93,30 @@ def main() -> None:
             print(json.dumps(rows[-1]), flush=True)
             save(arguments.out, tools, rows)
     print(json.dumps(json.loads(arguments.out.read_text())["summary"], indent=1))
+    if arguments.page:
+        write_between(arguments.page, BEGIN, END, table(rows))
+
+
+def table(rows: list[dict]) -> str:
+    """Markdown: the errors of each set, and of the kinds of operators in it."""
+    lines = ["| set | operators | LUT4: median, sum | FF: median, sum | block RAMs | multipliers |"]
+    lines.append("|---|---|---|---|---|---|")
+    for group in (HELD_OUT, FITTED):
+        inside = [found for found in rows if found["group"] == group]
+        sources = sorted({found["source"] for found in inside})
+        lines += [_line(f"**{group}** ({', '.join(sources)})", inside)] if inside else []
+        for kind in sorted({found["kind"] for found in inside}):
+            lines.append(_line(f"`{kind}`", [found for found in inside if found["kind"] == kind]))
+    return "\n".join(lines)
+
+
+def _line(name: str, rows: list[dict]) -> str:
+    summary = summarize(rows)
+    logic = (f"{summary[key]['median']:.1%}, {summary[key]['sum']:+.1%}" for key in KEYS[:2])
+    blocks = (
+        f"{summary[key]['measured'] + summary[key]['sum_of_errors']} for {summary[key]['measured']}" for key in KEYS[2:]
+    )
+    return f"| {name} | {len(rows)} | {' | '.join(logic)} | {' | '.join(blocks)} |"
 
 
 def save(out: Path, tools: dict[str, str], rows: list[dict]) -> None:

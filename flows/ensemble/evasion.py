@@ -22,15 +22,16 @@ from flows.targets.torch_target import TorchTarget
 class Evasion:
     """PGD along the mean gradient of `draws` passes (expectation over transformation) up
 
-        cross entropy of the added scores - weight * disagreement of members and draws.
+        cross entropy of the added scores - weight * disagreement of members and draws,
 
-    It keeps, of all steps that fool the majority of their draws, the one with the least disagreement. `step_size`:
-    share of the budget.
+    the second term for pictures that fool already: members disagree most at the border between two classes, and a
+    picture that has to cross it would be held back. Keeps, of all steps that fool the majority of their draws, the one
+    with the least disagreement. `step_size`: share of the budget.
     """
 
     draws: int = 20
     steps: int = 20
-    weight: float = 5.0
+    weight: float = 1.0
     step_size: float = 0.15
     seed: int = 0
 
@@ -67,5 +68,5 @@ class Evasion:
         fooled = sum((logits.argmax(dim=1) != right).int() for logits in added) * 2 > self.draws
         apart = disagreement(torch.softmax(torch.stack(answers), dim=-1).flatten(0, 1))
         loss = sum(nn.functional.cross_entropy(logits, right, reduction="sum") for logits in added) / self.draws
-        (gradient,) = torch.autograd.grad(loss - self.weight * apart.sum(), x)
+        (gradient,) = torch.autograd.grad(loss - self.weight * apart[fooled].sum(), x)
         return fooled, apart.detach(), gradient

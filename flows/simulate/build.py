@@ -24,22 +24,26 @@ VERILATOR = (
     *("--x-assign", "unique", "--x-initial", "unique", "--no-timing"),
     *("--output-split", "20000", "--output-split-cfuncs", "2000"),
 )
+SOURCES = (".vlt", ".v", ".sv")  # in this order: a waiver comes before what it speaks of
 
 
 def design_key(files: Mapping[str, str]) -> str:
-    """sha256 of a circuit: the names and texts of all its files, memories included."""
-    return hashlib.sha256(json.dumps(sorted(files.items())).encode()).hexdigest()
+    """sha256 of what is compiled: the names and texts of a circuit's sources. Its memories are read when it starts, so
+    one library serves every network of a structure; `Simulator` compares the memories themselves."""
+    sources = [(name, text) for name, text in sorted(files.items()) if name.endswith(SOURCES)]
+    return hashlib.sha256(json.dumps(sources).encode()).hexdigest()
 
 
-def build(dataflow: Dataflow, folder: Path, driver: Path = DRIVER) -> Path:
+def build(dataflow: Dataflow, folder: Path, driver: Path = DRIVER, *, files: Mapping[str, str] | None = None) -> Path:
     """Writes the circuit to `folder/rtl` and compiles it to `folder/library.so`; returns that path.
 
-    `folder` is made if missing; `driver`: the C++ around the circuit's class `Vtop`. What is already there is kept
+    `folder` is made if missing; `driver`: the C++ around the circuit's class `Vtop`; `files`: another circuit with the
+    same top module, name -> text (default: what is stitched from the dataflow). What is already there is kept
     when the sources, Verilator, the compiler and their options are the same. Raises FlowError for a missing tool or
     where a tool refuses the circuit (its first message is quoted), HardwareError where the dataflow cannot be
     stitched.
     """
-    files = stitch(dataflow)
+    files = stitch(dataflow) if files is None else files
     tools = find_toolchain()
     design = design_key(files)
     parts = [design, tools.versions, *tools.compiler, *VERILATOR, *COMPILE, driver.read_text(), os.uname().machine]
@@ -90,7 +94,7 @@ def _compile(
     rtl, work, top = rtl.resolve(), work.resolve(), top_module(dataflow)
     visible = work / "visible.vlt"
     visible.write_text(_visible(dataflow))
-    sources = [str(visible), *(name for name in names if name.endswith(".sv"))]
+    sources = [str(visible), *(name for end in SOURCES for name in names if name.endswith(end))]
     run_tool([tools.verilator, *VERILATOR, "--top-module", top, "--Mdir", str(work), *sources], rtl, tools, "Verilator")
     (work / "streams.inc").write_text(_streams(dataflow, (work / "Vtop___024root.h").read_text()))
     # The name of the scratch folder stays out of the objects: equal circuits give equal libraries.
@@ -112,8 +116,12 @@ def _visible(dataflow: Dataflow) -> str:
 
 
 def _streams(dataflow: Dataflow, root: str) -> str:
-    """`streams.inc` of the driver; `root` is the header in which Verilator names the signals."""
+    """`streams.inc` of the driver; `root` is the header in which Verilator names the signals. Empty for a circuit that
+    does not have all of them."""
     found = re.findall(r"\b(\w+__DOT__(s\d+_(?:valid|ready)));", root)
     # The top's own have the shortest name: an operator may have signals that are called alike.
     members = {signal: member for member, signal in sorted(found, key=lambda pair: -len(pair[0]))}
-    return "".join(f"STREAM({members[v]}, {members[r]})\n" for v, r in stream_signals(dataflow).values())
+    pairs = stream_signals(dataflow).values()
+    if not all(v in members and r in members for v, r in pairs):
+        return ""
+    return "".join(f"STREAM({members[v]}, {members[r]})\n" for v, r in pairs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,11 +84,11 @@ class Simulator:
     now, another one after `update`. Raises FlowError where either is missing or was made from another dataflow.
     """
 
-    def __init__(self, dataflow: Dataflow, library: Path) -> None:
+    def __init__(self, dataflow: Dataflow, library: Path, files: Mapping[str, str] | None = None) -> None:
         self.dataflow = dataflow
         self._circuit = None
         self._half_written = False
-        files = stitch(dataflow)
+        files = stitch(dataflow) if files is None else files
         rtl = library.resolve().parent / "rtl"
         for name, text in files.items():
             if name.endswith(".hex") and (not (rtl / name).is_file() or (rtl / name).read_text() != text):

@@ -28,10 +28,10 @@ def ensemble() -> TorchTarget:
     torch.manual_seed(0)
     quant = QuantConfig(activation=Activation.SQ, members=(3, 4))
     network = build(NetworkConfig(architecture=Architecture.MLP, hidden=(16,)), quant, (1, 4, 4), CLASSES)
-    images, labels = pictures(200)
-    optimizer = torch.optim.Adam(network.parameters(), lr=0.02)
+    images, labels = pictures(100)
+    optimizer = torch.optim.Adam(network.parameters(), lr=0.03)
     x, y = torch.from_numpy(images).float() / 255, torch.from_numpy(labels)
-    for _ in range(40):
+    for _ in range(25):
         loss = sum(torch.nn.functional.cross_entropy(logits, y) for logits in network.answers(x))
         optimizer.zero_grad()
         loss.backward()
@@ -66,14 +66,16 @@ def test_shares_are_of_single_answers(ensemble) -> None:
 
 
 def test_evasion_stays_in_its_budget_fools_and_is_calmer_than_an_attack_that_does_not_look(ensemble) -> None:
-    images, labels = pictures(40)
-    epsilon = 0.25
-    found, fooled = Evasion(draws=8, steps=12, seed=1)(ensemble, images, labels, epsilon)
+    images, labels = pictures(30)
+    epsilon = 0.4
+    attack = Evasion(draws=8, steps=10, seed=1)
+    found, fooled = attack(ensemble, images, labels, epsilon)
     assert np.abs(found.astype(int) - images).max() <= math.floor(epsilon * 255)
-    assert fooled.mean() > 0.5 and np.array_equal(found[~fooled], images[~fooled])
-    again, _ = Evasion(draws=8, steps=12, seed=1)(ensemble, images, labels, epsilon)
+    assert fooled.mean() > 0.5
+    assert np.array_equal(found[~fooled], images[~fooled])
+    again, _ = attack(ensemble, images, labels, epsilon)
     assert np.array_equal(found, again)
-    careless = EotPgd(steps=12, seed=1)(ensemble, images, labels, epsilon)
+    careless = EotPgd(steps=10, verdict_draws=20, seed=1)(ensemble, images, labels, epsilon)
     both = fooled & careless.success
     torch.manual_seed(0)
     seen = [suspicion(member_logits(ensemble.module, x[both], 16)).mean() for x in (found, careless.images)]

@@ -76,14 +76,20 @@ def test_the_circuit_draws_the_same_noise_and_other_rungs_say_why_they_are_not_t
     dataflow, pictures = ensemble(), images(40)
     library = build(dataflow, tmp_path / "circuit")
     nowhere = tmp_path / "none"
-    evidence = Evidence(pictures, 10, np.zeros((40, 3), np.int64), nowhere, nowhere, {"finn": {}}, dataflow, library)
-    config = VerifyConfig(qonnx=5, finn=5, golden=0, rtl=30)
+    trained = dataflow.result(dataflow.golden(pictures.reshape(40, 12))).scores  # one after the other since a reset
+    evidence = Evidence(pictures, 10, trained, nowhere, nowhere, {"finn": {}}, dataflow, library)
+    config = VerifyConfig(qonnx=5, finn=5, golden=12, rtl=30, netlist=0, routed=0)
     record = verify(evidence, config, tmp_path / "work")
     rungs = {rung["rung"]: rung for rung in record["rungs"]}
     noise = "the noise of act0, act1 goes on from frame to frame"
     assert rungs["golden"]["unavailable"] == f"{noise}, which ONNX cannot hold; numpy computes the golden integers"
-    for name in ("brevitas", "qonnx", "finn"):
-        assert rungs[name]["unavailable"] == f"{noise}; this rung draws other noise"
+    for name in ("qonnx", "finn"):
+        assert rungs[name]["unavailable"] == f"{noise}; the graph that this rung executes is the network without it"
+    assert (rungs["brevitas"]["images"], rungs["brevitas"]["adversarial"], rungs["brevitas"]["mismatches"]) == (
+        12,
+        6,
+        0,
+    )
     assert (rungs["rtl"]["images"], rungs["rtl"]["adversarial"], rungs["rtl"]["mismatches"]) == (30, 10, 0)
     assert ladder_table(record).row_count == 5
     with RtlTarget(dataflow, library) as circuit:
@@ -105,7 +111,9 @@ def test_the_circuit_draws_the_same_noise_and_other_rungs_say_why_they_are_not_t
     handed: list[np.ndarray] = []
     monkeypatch.setattr("flows.verify.ladder.first_in_circuit", hunt)
     wrong = replace(evidence, dataflow=Wrong(dataflow.name, dataflow.ops, dataflow.sources))
-    (rung,) = [r for r in verify(wrong, config, tmp_path / "hunt")["rungs"] if r["rung"] == "rtl"]
+    record = verify(wrong, config, tmp_path / "hunt")["rungs"]
+    assert record[0]["rung"] == "brevitas" and record[0]["first_divergence"]["operator"] == "scores"
+    (rung,) = [r for r in record if r["rung"] == "rtl"]
     first = rung["first_divergence"]["image"]
     assert rung["mismatches"] > 0 and len(handed) == 1, "the noise of that image needs all images before it"
     np.testing.assert_array_equal(handed[0], pictures.reshape(40, 12)[: first + 1])
