@@ -21,6 +21,7 @@ from hw.top.link.protocol import DAMAGED, SEQUENCE_NUMBERS, Counters, Decoder, F
 PREFIX = "serial:"
 DEFAULT_BAUD = 1_000_000
 READ_SECONDS = 0.02
+WRITE_SECONDS = 30.0
 #: Before each request: what the board is still waiting for after a lost byte is this, not the next frame's start.
 IDLE = b"\x00"
 #: Frames on the way when their numbers come round again must long have arrived.
@@ -80,9 +81,7 @@ class BoardLink:
         # Answers to whom used the port before come before the first of ours, and hardly with its number.
         self._sequence = random.SystemRandom().randrange(SEQUENCE_NUMBERS)
         try:
-            self._serial = serial.Serial(
-                port, baud, timeout=READ_SECONDS, write_timeout=self.options.timeout_s, exclusive=True
-            )
+            self._serial = serial.Serial(port, baud, timeout=READ_SECONDS, write_timeout=WRITE_SECONDS, exclusive=True)
         except (OSError, ValueError) as error:
             raise FlowError(f"{port}: expected a serial port at {baud} baud, got: {error}") from error
         try:

@@ -70,8 +70,8 @@ def test_no_wrong_score_with_one_byte_in_a_hundred_damaged(simulate, seed):
 
 
 def test_a_line_that_is_too_bad_is_reported_and_gives_no_score(simulate):
-    options = LinkOptions(timeout_s=0.05, attempts=3, silences=100)
-    with simulate() as board, SerialTarget(f"serial:{board.port}", classifier(), options=options) as target:
+    with simulate() as board, SerialTarget(f"serial:{board.port}", classifier()) as target:
+        target.link.options = LinkOptions(timeout_s=0.05, attempts=3, silences=100)
         for noise in board._noise:
             noise.rate = 0.5
         with pytest.raises(FlowError, match=r"expected an answer to INFER \d+ of 20, got none in 3 attempts"):
