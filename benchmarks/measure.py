@@ -13,6 +13,7 @@ from flows.synthesize import nextpnr, usage, yosys
 from hw.boards.board import load
 from hw.dataflow import Dataflow
 from hw.op import Op
+from hw.registers import blocks
 from hw.top.stitch import stitch, top_module
 
 BOARD = "ulx3s_85f"
@@ -29,7 +30,8 @@ IOBUF PORT "scan_out" IO_TYPE=LVCMOS33;
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A SystemVerilog module with one input and one output stream. `files`: name -> text, its sources and memories."""
+    """A SystemVerilog module with one input and one output stream. `files`: name -> text, its sources and memories.
+    `writable`: it has the ports of `docs/registers.md`."""
 
     module: str
     files: Mapping[str, str]
@@ -37,13 +39,14 @@ class Unit:
     out_width: int
     parameters: Mapping[str, int | str]
     multipliers: bool = False
+    writable: bool = False
 
 
 def of_operator(op: Op) -> Unit:
     """The circuit of one operator with one input and one output."""
     dataflow = Dataflow("unit", (op,))
     streams, multipliers = (dataflow.input.width, dataflow.output.width), op.resources().dsp > 0
-    return Unit(top_module(dataflow), stitch(dataflow), *streams, {}, multipliers)
+    return Unit(top_module(dataflow), stitch(dataflow), *streams, {}, multipliers, bool(blocks(dataflow)))
 
 
 def measure(unit: Unit, seeds: Sequence[int]) -> dict[str, object]:
@@ -86,7 +89,11 @@ def _harness(unit: Unit) -> str:
         autoescape=False,
     )
     return environment.get_template("harness.sv.j2").render(
-        module=unit.module, in_width=unit.in_width, out_width=unit.out_width, parameters=unit.parameters
+        module=unit.module,
+        in_width=unit.in_width,
+        out_width=unit.out_width,
+        parameters=unit.parameters,
+        writable=unit.writable,
     )
 
 

@@ -58,12 +58,20 @@ class AttackConfig:
         _at_least(1, attack__square_images=self.square_images)
 
 
+class Writable(Enum):
+    """Numbers of a circuit that can be rewritten."""
+
+    THRESHOLDS = "thresholds"
+    WEIGHTS = "weights"
+
+
 @dataclass(frozen=True, slots=True)
 class CompileConfig:
     """`target_fps` at `clock_mhz` asks for the smallest circuit of that frame rate, `fill_board` instead for the
     fastest that the board holds, and `folding_config_file` names a file that says it all (FINN's word and format).
     `fifo_depth`: beats between operators, 0 for no buffers, else at least 2. `max_utilization`: share of the board's
-    LUT4 and flip-flops that the circuit may take by its estimates."""
+    LUT4 and flip-flops that the circuit may take by its estimates. `writable`: what can be rewritten without a new
+    circuit (docs/registers.md)."""
 
     target_fps: int
     clock_mhz: float
@@ -71,6 +79,7 @@ class CompileConfig:
     fill_board: bool = False
     folding_config_file: str = ""
     max_utilization: float = 0.85
+    writable: tuple[Writable, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 < self.max_utilization <= 1:
@@ -85,15 +94,19 @@ class CompileConfig:
 
 @dataclass(frozen=True, slots=True)
 class VerifyConfig:
-    """Images per rung, adversarial ones included; 0 means all test images. `finn` and `qonnx` are slow executors."""
+    """Images per rung, adversarial ones included; 0 means all test images. `finn` and `qonnx` are slow executors;
+    `netlist`, `routed`: of the simulated gates before and after place and route."""
 
     qonnx: int
     finn: int
     golden: int
     rtl: int
+    netlist: int
+    routed: int
 
     def __post_init__(self) -> None:
         _at_least(0, verify__qonnx=self.qonnx, verify__finn=self.finn, verify__golden=self.golden, verify__rtl=self.rtl)
+        _at_least(0, verify__netlist=self.netlist, verify__routed=self.routed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,4 +334,4 @@ def _toml(value: object) -> str:
         return f"[{', '.join(map(_toml, value))}]"
     if isinstance(value, str):  # JSON's escapes are TOML's, but for DEL
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    return repr(value)
+    return str(value).lower() if isinstance(value, bool) else repr(value)

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import onnx
 
-from hw import wiring
+from hw import registers, wiring
 from hw.errors import HardwareError
 from hw.onnx_builder import OnnxBuilder, Step
 from hw.op import Op, Resources, golden_of, inputs_of, onnx_of, outputs_of, stream_names
@@ -100,6 +100,12 @@ class Dataflow:
         """Initiation interval of the slowest operator: no schedule of the whole can be faster."""
         return max(op.cycles_per_frame for op in self.ops)
 
+    @property
+    def remembers(self) -> tuple[str, ...]:
+        """Names of the operators whose result depends on how many frames came since the reset. Where there are any,
+        `golden` of N frames is what the circuit gives for the first N after a reset, and there is no ONNX of it."""
+        return tuple(op.name for op in self.ops if getattr(op, "remembers", False))
+
     def resources(self) -> Resources:
         return sum((op.resources() for op in self.ops), Resources())
 
@@ -160,7 +166,8 @@ class Dataflow:
         return step
 
     def save(self, folder: Path) -> None:
-        """Writes `dataflow.json` and `dataflow.npz` into an existing folder."""
+        """Writes `dataflow.json` and `dataflow.npz` into an existing folder, and where operators are writable the map
+        of their addresses, `registers.json`."""
         records, arrays = [], {}
         for index, op in enumerate(self.ops):
             parameters, integers = op.to_record()
@@ -170,6 +177,10 @@ class Dataflow:
         np.savez_compressed(folder / "dataflow.npz", **arrays)
         text = json.dumps({"format": FORMAT, "name": self.name, "ops": records}, indent=1)
         (folder / "dataflow.json").write_text(text + "\n")
+        if registers.blocks(self):
+            (folder / registers.FILE).write_text(registers.as_text(self))
+        else:
+            (folder / registers.FILE).unlink(missing_ok=True)
 
     @classmethod
     def load(cls, folder: Path) -> Dataflow:

@@ -10,6 +10,8 @@ from hw.op import Resources
 ROM_BITS_PER_BLOCK = 2048
 CELLS_PER_BLOCK = 16
 LUT4_PER_CELL = 6
+# A writable memory with contents from the start is a flip-flop per bit otherwise, so that a block is worth it sooner.
+WRITABLE_BITS_PER_BLOCK = 256
 
 
 def block_rams(words: int, width: int) -> int:
@@ -18,9 +20,10 @@ def block_rams(words: int, width: int) -> int:
     return min(ceil(words / depth) * ceil(width / bits) for depth, bits in shapes)
 
 
-def in_blocks(words: int, width: int) -> bool:
-    """Whether a read-only memory left to "auto" is worth a block RAM."""
-    return words > 1 and words * width > ROM_BITS_PER_BLOCK * block_rams(words, width)
+def in_blocks(words: int, width: int, writable: bool = False) -> bool:
+    """Whether a memory with contents from the start, left to "auto", is worth a block RAM."""
+    bits = WRITABLE_BITS_PER_BLOCK if writable else ROM_BITS_PER_BLOCK
+    return words > 1 and words * width > bits * block_rams(words, width)
 
 
 def rom(words: int, width: int, memory: str = "auto") -> Resources:
@@ -36,6 +39,14 @@ def rom(words: int, width: int, memory: str = "auto") -> Resources:
     # A LUT4 holds 16 words of one bit; its tile multiplexes eight of them, more cost a quarter more.
     cells = ceil(words / 16)
     return Resources(lut4=width * (cells if cells <= 8 else ceil(cells * 5 / 4)), ff=width)
+
+
+def rewritable(words: int, width: int, columns: int, memory: str = "auto") -> Resources:
+    """Contents from the start, written in `columns`, registered output: block RAM, or a flip-flop per bit with a
+    multiplexer behind the words and an enable for every column of every word."""
+    if memory == "block" or memory == "auto" and in_blocks(words, width, writable=True):
+        return Resources(lut4=8 * columns, ebr=block_rams(words, width))
+    return Resources(lut4=ceil(width * (words - 1) * 0.75) + words * columns, ff=words * width + width)
 
 
 def ram(words: int, width: int) -> Resources:

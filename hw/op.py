@@ -32,6 +32,34 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True)
+class Register:
+    """A memory that can be rewritten while the circuit stands, through its operator's configuration port.
+
+    `memory`: its key among the module's memories. `parameter`: the operator's array that it holds. A word of the memory
+    is written in columns of `column_bits` (1 to 32; the last one may have fewer): column c of word w lies at the
+    operator's address `base` + (w << `shift`) + c.
+    """
+
+    memory: str
+    parameter: str
+    base: int
+    shift: int
+    column_bits: int
+
+    def columns(self, memory: Memory) -> int:
+        return -(-memory.width // self.column_bits)
+
+    def contents(self, memory: Memory) -> dict[int, int]:
+        """Operator's address -> bits of that column."""
+        columns, mask = self.columns(memory), (1 << self.column_bits) - 1
+        return {
+            self.base + (index << self.shift) + column: word >> column * self.column_bits & mask
+            for index, word in enumerate(memory.words)
+            for column in range(columns)
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Module:
     """An instance of an operator's SystemVerilog module.
 
@@ -39,7 +67,8 @@ class Module:
     parameter -> contents; the stitcher writes each to a file and passes its relative path as that parameter.
     `side_by_side`: the number of streams is a parameter, so all that go in lie in one vector `in_data` (the first one
     lowest), with one bit each in `in_valid` and `in_ready`, and so do those that go out. `rooms`: further kinds whose
-    modules this one instantiates.
+    modules this one instantiates. `registers`: the memories that can be rewritten; where there are any, the module has
+    the ports `cfg_write`, `cfg_address` (24 bits) and `cfg_data` (32 bits).
     """
 
     name: str
@@ -47,6 +76,7 @@ class Module:
     memories: dict[str, Memory] = field(default_factory=dict)
     side_by_side: bool = False
     rooms: tuple[str, ...] = ()
+    registers: tuple[Register, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ def test_every_room_on_the_map_is_there() -> None:
 
 def test_the_examples_are_json() -> None:
     examples = re.findall(r"^\* `([a-z]+\.json)`(?: \([^)]*\))?: `(.*?)`", PAGE.read_text(), re.DOTALL | re.MULTILINE)
-    assert len(examples) == 6
+    assert len(examples) == 7
     for name, text in examples:
         assert isinstance(json.loads(" ".join(text.split("\n"))), dict), name
 

@@ -1,7 +1,7 @@
 """`python -m benchmarks.networks STEP...`: export, compile, verify, place and route the networks, and make their table.
 
-Steps, in order: models, compile, verify, place, table. Each does what is asked for --only, or for all networks, and
-keeps what it made in --work; `table` writes results/networks.json and docs/networks.md from what is there.
+Steps, in order: models, compile, verify, place, table. Each works on the networks of --only, or on all, and keeps what
+it made in --work; `table` puts what is there into results/networks.json and makes the tables of docs/networks.md.
 """
 
 from __future__ import annotations
@@ -53,20 +53,22 @@ def place(entry: Entry, work: Path) -> None:
 
 
 def table(entries: list[Entry], work: Path, results: Path, page: Path) -> None:
-    """Networks that were not compiled are left out."""
-    from benchmarks.networks.fit import CLOCK_MHZ, SHARE
+    """Networks that are not asked for, or were not compiled, stay as `results` has them."""
+    from benchmarks.networks.fit import FASTEST
     from benchmarks.networks.page import BEGIN, END, tables
     from benchmarks.networks.record import network_record
     from flows.report.between import write_between
 
-    there = [entry for entry in entries if (work / entry.name / "compile.json").is_file()]
-    found = []
-    for entry in there:
-        print(entry.name, flush=True)
-        found.append(network_record(entry, work / entry.name))
-    record = {"clock_mhz": CLOCK_MHZ, "share": SHARE, "versions": versions(), "networks": found}
+    known = json.loads(results.read_text())["networks"] if results.is_file() else []
+    rows = {row["name"]: row for row in known}
+    for entry in entries:
+        if (work / entry.name / "compile.json").is_file():
+            print(f"{entry.name}: table", flush=True)
+            rows[entry.name] = network_record(entry, work / entry.name) | {"versions": versions()}
+    ordered = [rows[entry.name] for entry in ENTRIES if entry.name in rows]
+    record = {"clock_mhz": FASTEST.clock_mhz, "share": FASTEST.max_utilization, "networks": ordered}
     write(results, record)
-    write_between(page, BEGIN, END, tables(json.loads(results.read_text())))
+    write_between(page, BEGIN, END, tables(record))
 
 
 def main() -> None:
@@ -89,7 +91,7 @@ def main() -> None:
                 print(f"{entry.name}: {step}", flush=True)
                 run(entry, work)
     if "table" in arguments.steps:
-        table(list(ENTRIES), work, arguments.out, arguments.page)
+        table(entries, work, arguments.out, arguments.page)
 
 
 if __name__ == "__main__":

@@ -1,26 +1,18 @@
-"""The networks of the table as QONNX files. All weights are drawn from a seed but those of TFC and, where CIFAR-10 is
-at hand, ResNet-8's."""
+"""The networks of the table as QONNX files, their weights drawn from a seed."""
 
 from __future__ import annotations
 
+import tempfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import onnx
 import torch
 from torch import nn
 
-from brevitas_models.config import (
-    Activation,
-    Architecture,
-    DataConfig,
-    DefenceConfig,
-    ModelConfig,
-    NetworkConfig,
-    QuantConfig,
-    TrainConfig,
-)
+from brevitas_models.config import Activation, Architecture, NetworkConfig, QuantConfig
 from brevitas_models.deploy import deploy
 from brevitas_models.export import export
 from brevitas_models.networks import build
@@ -72,18 +64,20 @@ def own(config: NetworkConfig, quant: QuantConfig, shape: tuple[int, int, int], 
 def write_own(network: Network, path: Path) -> None:
     """Writes the deployed network to `path`, checked by our export on a few pictures."""
     shape = network.input_shape
-    folder = path.with_suffix(".export")
-    folder.mkdir(parents=True, exist_ok=True)
     codes = np.rint(pictures(shape, 8).numpy() * 255).astype(np.uint8)
-    export(deploy(network), shape, folder, codes)
-    (folder / "model.onnx").replace(path)
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        export(deploy(network), shape, Path(folder), codes)
+        (Path(folder) / "model.onnx").replace(path)
 
 
 def write_foreign(network: nn.Module, shape: tuple[int, int, int], path: Path) -> None:
     """Writes the network as Brevitas exports it."""
-    with warnings.catch_warnings():
+    # the exporter leaves the weights in a second file as well
+    with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
         warnings.simplefilter("ignore")
-        export_qonnx(settle(network, shape), torch.rand(1, *shape), export_path=str(path))
+        exported = Path(folder) / path.name
+        export_qonnx(settle(network, shape), torch.rand(1, *shape), export_path=str(exported))
+        onnx.save(onnx.load(exported), path)
 
 
 def cnv(weight_bits: int, activation_bits: int) -> Callable[[Path], None]:
@@ -107,18 +101,6 @@ def mobilenet(path: Path) -> None:
         channels, False, 4, 4, first_layer_stride=1, avg_pool_kernel_size=4, last_layer_bit_width=4, num_classes=10
     )
     write_foreign(network, CIFAR, path)
-
-
-def training(data: str, epochs: int) -> ModelConfig:
-    """Of the CIFAR-10 ResNet-8."""
-    return ModelConfig(
-        DataConfig(dataset="cifar10", directory=data),
-        RESNET8,
-        RESNET8_QUANT,
-        DefenceConfig(),
-        TrainConfig(epochs=epochs, batch=128, learning_rate=3e-3, augment=2),
-        seed=SEED,
-    )
 
 
 MODELS: dict[str, Callable[[Path], None]] = {

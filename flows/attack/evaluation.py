@@ -37,6 +37,7 @@ DIRECTIONS = {False: 4, True: 16}  # of the numeric gradient, by thoroughness
 CROSS_ENTROPY, MARGIN = "cross_entropy", "margin"
 EXTRA = ("apgd-ce", "apgd-dlr", "apgd-t")  # of a thorough evaluation, through the strongest backward pass
 AUTO_STEPS = 100  # of each of them, as in AutoAttack
+BLIND = ("nes", "spsa", "hop-skip-jump")  # of a thorough evaluation, beside square: scores twice, classes once
 FOR_DLR = 4  # classes that the targeted ratio of logits needs
 BUDGETS = (0.25, 0.5, 1.0, 1.5, 2.0)  # of epsilon, attacked anew in a thorough evaluation
 
@@ -74,7 +75,7 @@ class Effort:
         config, modes = self.config, len(backward_modes(target, every=self.thorough))
         points = len({0.0, config.epsilon, *config.sweep})
         if self.thorough:
-            return 2 * modes + OTHER_ACTIONS + points + sources + len(BUDGETS) + len(EXTRA) + 3
+            return 2 * modes + OTHER_ACTIONS + points + sources + len(BUDGETS) + len(EXTRA) + len(BLIND) + 3
         return modes + OTHER_ACTIONS + points + sources
 
 
@@ -128,6 +129,8 @@ class Evaluation:
             self._attack(Transfer(images, source=name, seed=self._seed))
         self._attack(Uniform(seed=self._seed))
         self._attack(Square(queries=config.square_queries, seed=self._seed), config.square_images)
+        for name in BLIND if self._effort.thorough else ():
+            self._attack(build(name, {"queries": config.square_queries, "seed": self._seed}), config.square_images)
         settled = self._insist(mode, loss)
         curve = sweep(
             self._pgd(mode, loss), self._target, self._x, self._y, config.sweep, config.epsilon, self.worst, self._say

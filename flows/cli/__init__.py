@@ -1,6 +1,20 @@
 """The command line: `app`, and one file per group of commands."""
 
-from flows.cli import board, build_amd, campaign, data, doctor, ensemble, fold, foreign, judge, publish, stages, study
+from flows.cli import (
+    board,
+    build_amd,
+    campaign,
+    data,
+    doctor,
+    ensemble,
+    fold,
+    foreign,
+    judge,
+    publish,
+    stages,
+    study,
+    update,
+)
 from flows.cli.app import app
 
 __all__ = [
@@ -17,4 +31,5 @@ __all__ = [
     "publish",
     "stages",
     "study",
+    "update",
 ]

@@ -109,12 +109,12 @@ def verify(
 
     with one_line(debug):
         _one_of(target, simulated)
+        images = Images(pixels, labels)
         with (
             open_compiled(circuit, board, "attack", "export", "compile", "circuit") as compiled,
             Console(stderr=True).status("opening the board") as status,
             open_board(compiled, target, noise=noise, seed=seed, timeout_s=timeout) as opened,
         ):
-            images = Images(pixels, labels)
             record, path = verify_board(compiled, opened, count=count, images=images, sample=sample, say=status.update)
         table_console().print(ladder_table(record))
         _say_link(opened)
@@ -148,6 +148,7 @@ def attack(
 
     with one_line(debug):
         _one_of(target, simulated)
+        images = Images(pixels, labels)
         config = HilConfig(images=count, queries=queries, attacks=tuple(attacks or ("square",)), replay=0)
         with (
             open_compiled(circuit, board, "data", "attack", "compile") as compiled,
@@ -158,7 +159,7 @@ def attack(
                 compiled,
                 opened,
                 config,
-                images=Images(pixels, labels),
+                images=images,
                 epsilon=epsilon,
                 seed=seed,
                 progress=lambda done, text: status.update(text),

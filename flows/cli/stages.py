@@ -50,7 +50,10 @@ def run_stages(
     command = shlex.join(["holdfast", "run", preset, *(word for item in settings or [] for word in ("--set", item))])
     execute(stages, config, run, display, _again(names, again), command)
     if "verify" in names:
-        table_console().print(ladder_table(json.loads((run / "verify" / "verify.json").read_text())))
+        record = json.loads((run / "verify" / "verify.json").read_text())
+        if "netlist" in names:
+            record["rungs"] += json.loads((run / "netlist" / "netlist.json").read_text())["rungs"]
+        table_console().print(ladder_table(record))
     typer.echo(f"report: {run / 'report.html'}" if "report" in names else f"written: {run / names[-1]}")
 
 

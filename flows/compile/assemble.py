@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from math import lcm
 
 import numpy as np
@@ -36,8 +36,10 @@ class Assembler:
     `streams`: name -> stream that waits for its consumer; `given`: plan -> names of the copies of its result.
     """
 
-    def __init__(self, plans: list[Plan], chosen: Mapping[str, Folding], fifo_depth: int) -> None:
-        self.plans, self.chosen, self.fifo_depth = plans, chosen, fifo_depth
+    def __init__(
+        self, plans: list[Plan], chosen: Mapping[str, Folding], fifo_depth: int, writable: Collection[str] = ()
+    ) -> None:
+        self.plans, self.chosen, self.fifo_depth, self.writable = plans, chosen, fifo_depth, writable
         self.ops: list[Op] = []
         self.sources: dict[str, tuple[str, ...]] = {}
         self.streams: dict[str, Stream] = {}
@@ -114,9 +116,12 @@ class Assembler:
 
     def matvec(self, plan: MatVecPlan) -> str:
         folding, stream = self.chosen[plan.name], self.matvec_input(plan)
+        # A folding's memory is that of constants: without blocks, writable weights would be flip-flops.
+        writable = "weights" in self.writable
         unit = op_class("matvec")(
             plan.name, plan.positions, plan.weights, plan.weight_type, plan.input_type,
-            folding.pe, folding.simd, plan.bias, plan.shift, folding.memory, folding.products,
+            folding.pe, folding.simd, plan.bias, plan.shift, "auto" if writable else folding.memory, folding.products,
+            writable,
         )  # fmt: skip
         return self.add(unit, stream)
 
@@ -141,7 +146,8 @@ class Assembler:
         of, noise = self.streams[stream], plan.noise
         levels = (plan.name, plan.shape, of.dtype, plan.thresholds, plan.output_type, of.parallel)
         if noise is None:
-            return self.add(op_class("threshold")(*levels, plan.start, plan.step), stream)
+            writable = "thresholds" in self.writable
+            return self.add(op_class("threshold")(*levels, plan.start, plan.step, writable), stream)
         spread = np.array(noise.spread, dtype=np.int64)
         unit = op_class("stochastic_threshold")(*levels, spread, plan.start, plan.step, noise.seed, noise.bits)
         return self.add(unit, stream)
@@ -209,8 +215,15 @@ class Assembler:
 
 
 def assemble(
-    name: str, plans: list[Plan], source: Stream, chosen: Mapping[str, Folding], fifo_depth: int, labels: bool
+    name: str,
+    plans: list[Plan],
+    source: Stream,
+    chosen: Mapping[str, Folding],
+    fifo_depth: int,
+    labels: bool,
+    writable: Collection[str] = (),
 ) -> Dataflow:
     """`source`: the network's input, one element a beat as the host link sends it; `chosen`: a folding for every matrix
-    unit, depthwise unit and join by name; `labels`: an argmax at the end."""
-    return Assembler(plans, chosen, fifo_depth).build(name, source, labels)
+    unit, depthwise unit and join by name; `labels`: an argmax at the end; `writable`: whether "thresholds", "weights"
+    can be rewritten."""
+    return Assembler(plans, chosen, fifo_depth, writable).build(name, source, labels)

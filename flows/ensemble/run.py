@@ -14,8 +14,10 @@ from brevitas_models.config import Answer
 from flows import environment
 from flows.attack.criteria import accuracy
 from flows.attack.eot_pgd import EotPgd
+from flows.attack.evaluation import Subject
 from flows.attack.fgsm import Fgsm
 from flows.attack.pgd import Pgd
+from flows.config import AttackConfig
 from flows.ensemble.detection import separation, suspicion
 from flows.ensemble.evasion import Evasion
 from flows.ensemble.members import member_logits, shares_right
@@ -99,6 +101,32 @@ class _Judged:
         return added.argmax(dim=-1).numpy() == self.y
 
 
+def measure(
+    subject: Subject, x: np.ndarray, y: np.ndarray, config: AttackConfig, effort: Effort, seed: int, say: Say
+) -> dict[str, object]:
+    """Everything that `ensemble.json` says of one ensemble; `x`, `y`: uint8 (N, C, H, W) test images and classes (N,).
+
+    `config`: the budget of the headline and those of the plane. A random network: draws follow from `seed`.
+    """
+    epsilon, budgets = config.epsilon, tuple(sorted({0.0, config.epsilon, *config.sweep}))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        judged = _Judged(subject.target, x, y, effort, seed, say)
+        answers = judged.answers(epsilon)
+        points, batches = judged.plane(budgets)
+        detection = judged.detection(batches[epsilon], epsilon)
+    return {
+        "title": subject.title,
+        "members": list(subject.activation_bits),
+        "epsilon": epsilon,
+        "effort": dataclasses.asdict(effort) | {"measured_draws": DRAWS},
+        "seed": seed,
+        "answers": answers,
+        "detection": detection,
+        "plane": points,
+    }
+
+
 def judge_ensemble(run: Path, effort: Effort, say: Say = lambda text: None) -> dict[str, object]:
     """Writes and returns `RUN/ensemble.json`; draws `RUN/information-plane.svg`.
 
@@ -113,26 +141,9 @@ def judge_ensemble(run: Path, effort: Effort, say: Say = lambda text: None) -> d
         if not 1 <= effort.images <= len(x):
             raise FlowError(f"ensemble --images: expected 1 to {len(x)} (test images of this run), got {effort.images}")
         began, subject = time.monotonic(), load_subject(context, "defended")
-        epsilon, budgets = config.attack.epsilon, tuple(sorted({0.0, config.attack.epsilon, *config.attack.sweep}))
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(config.seed)
-            judged = _Judged(subject.target, x, y, effort, config.seed, say)
-            answers = judged.answers(epsilon)
-            points, batches = judged.plane(budgets)
-            detection = judged.detection(batches[epsilon], epsilon)
-        record = {
-            "format": 1,
-            "run": config.name,
-            "title": subject.title,
-            "members": list(config.quant.members),
-            "epsilon": epsilon,
-            "effort": dataclasses.asdict(effort) | {"measured_draws": DRAWS},
-            "seed": config.seed,
-            "answers": answers,
-            "detection": detection,
-            "plane": points,
-            "seconds": round(time.monotonic() - began, 1),
-        }
+        record = {"format": 1, "run": config.name}
+        record |= measure(subject, x, y, config.attack, effort, config.seed, say)
+        record["seconds"] = round(time.monotonic() - began, 1)
         write_json(run / f".{NAME}", record)
         (run / f".{NAME}").replace(run / NAME)
         write_whole(run / PICTURE, draw([record]))

@@ -70,7 +70,7 @@ def climb_folder(
     library = build(dataflow, folder / "circuit")
     finn = folder / "finn.onnx"
     evidence = Evidence(pictures, 0, None, folder / "model.onnx", finn, record, dataflow, library)
-    config = VerifyConfig(qonnx=sample, finn=sample, golden=0, rtl=rtl)
+    config = VerifyConfig(qonnx=sample, finn=sample, golden=0, rtl=rtl, netlist=0, routed=0)
     found = verify(evidence, config, folder / "circuit", progress, board)
     found["images"] = {"source": images.name if images else "made", "count": len(pictures)}
     found["circuit"] = _timing(dataflow, library, pictures)
@@ -126,8 +126,9 @@ def _accuracy(dataflow: Dataflow, record: dict, pictures: np.ndarray, labels: np
     """Of the golden model; the host's scale and offset come first where the integers do not order the classes."""
     from flows.targets.onnx_target import OnnxTarget
 
-    scores = OnnxTarget(dataflow).predict(pictures)
+    target = OnnxTarget(dataflow)
+    scores = target.predict(pictures)
     if not record["scores_order_classes"]:
         scores = scores * np.asarray(record["logit_scale"]) + np.asarray(record["logit_offset"])
     right = scores.argmax(axis=1) == labels
-    return {"engine": "onnxruntime", "images": len(labels), "accuracy": float(right.mean())}
+    return {"engine": target.name, "images": len(labels), "accuracy": float(right.mean())}

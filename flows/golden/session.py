@@ -1,4 +1,4 @@
-"""Runs a Dataflow as standard ONNX in onnxruntime: the fast golden model."""
+"""Runs a Dataflow as standard ONNX in onnxruntime: the fast golden model. What ONNX cannot hold runs in numpy."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ def _session(model: bytes, threads: int) -> ort.InferenceSession:
 
 
 class GoldenSession:
-    """The golden model of one dataflow.
+    """The golden model of one dataflow. `engine`: "onnxruntime", or "numpy" for a dataflow that remembers
+    (`Dataflow.remembers`), whose N frames are then the first N after a reset.
 
     `threads`: of onnxruntime, at least 1. `batch`: frames per call, bounds the memory. Dataflows whose ONNX is
     the same byte for byte share one onnxruntime session per process. Raises FlowError for bad sizes.
@@ -48,7 +49,9 @@ class GoldenSession:
             raise FlowError(f"golden: expected threads and batch of at least 1, got {threads} and {batch}")
         self.dataflow = dataflow
         self._batch = batch
-        self._session = _session(dataflow.to_onnx().SerializeToString(deterministic=True), threads)
+        self.engine = "numpy" if dataflow.remembers else "onnxruntime"
+        if self.engine == "onnxruntime":
+            self._session = _session(dataflow.to_onnx().SerializeToString(deterministic=True), threads)
 
     def run(self, codes: np.ndarray) -> np.ndarray:
         """Integers (N, *input.shape) -> int64 (N, *output.shape). Raises FlowError for anything else."""
@@ -71,6 +74,8 @@ class GoldenSession:
                 f"got {codes.dtype} {codes.shape}"
             )
         self.dataflow.input.dtype.check(codes, "golden input")
+        if self.engine == "numpy":
+            return {name: values for name, values in self.dataflow.values(codes) if name in streams}
         outputs = {name: np.empty((len(codes), *stream.shape), np.int64) for name, stream in streams.items()}
         for start in range(0, len(codes), self._batch):
             part = slice(start, start + self._batch)

@@ -29,10 +29,15 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Images:
-    """A user's own, as .npy files: `pixels` uint8 (N, C, H, W), `labels` integers (N,)."""
+    """A user's own .npy files: `pixels` uint8 (N, C, H, W), `labels` integers (N,). Raises FlowError for none there."""
 
     pixels: Path | None = None
     labels: Path | None = None
+
+    def __post_init__(self) -> None:
+        for path in (self.pixels, self.labels):
+            if path is not None and not path.is_file():
+                raise FlowError(f"{path}: expected a .npy file, found none")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,9 @@ import serial
 from flows.errors import FlowError
 from flows.link.window import Window
 from hw.errors import HardwareError
+from hw.registers import Writes
 from hw.top.link import protocol
-from hw.top.link.identity import Identity
+from hw.top.link.identity import Feature, Identity
 from hw.top.link.protocol import DAMAGED, SEQUENCE_NUMBERS, Counters, Decoder, Frame, Kind, LinkError, Refusal
 
 PREFIX = "serial:"
@@ -107,9 +108,18 @@ class BoardLink:
         """What the board has counted since its reset."""
         return Counters.parse(self._ask(Kind.COUNTERS))
 
-    def write_thresholds(self, data: bytes) -> None:
-        """Reserved for circuits whose thresholds can be written. Raises FlowError: no circuit has that yet."""
-        self._ask(Kind.THRESHOLDS, data)
+    def update(self, writes: Writes, progress: Callable[[int], None] = lambda done: None) -> None:
+        """Rewrites numbers of the circuit, (address, data) of `hw.registers`; none is used before all have come.
+
+        Raises FlowError where the board has none to be written, or stopped answering: its numbers may then be mixed,
+        and it may wait for the rest; all of them must be written again.
+        """
+        if Feature.THRESHOLDS not in self.identity.features:
+            raise FlowError(f"{self.port}: expected a circuit with writable numbers; compile it with compile.writable")
+        words = [protocol.encode_word(*pair, place == len(writes) - 1) for place, pair in enumerate(writes)]
+        # The last one begins to count when it comes: no other may be repeated behind it.
+        for part in (words[:-1], words[-1:]):
+            self._exchange(Kind.THRESHOLDS, part, 0, progress)
 
     def infer(self, inputs: list[bytes], progress: Callable[[int], None] = lambda done: None) -> list[bytes]:
         """The output elements of every input, as `protocol.words` reads them; in the inputs' order.

@@ -18,6 +18,7 @@ STAGES = {
     "circuit": "the circuit and its cycles",
     "verify": "the proof that all of them agree",
     "bitstream": "resources, clock and floor plan",
+    "netlist": "the proof for the gates",
     "hil": "the attack through the circuit",
 }
 
@@ -35,7 +36,7 @@ class RunFiles:
 
 
 #: The stages whose record is read; of the others only the folder is looked for.
-READ = ("attack", "circuit", "verify", "bitstream", "hil")
+READ = ("attack", "circuit", "verify", "bitstream", "netlist", "hil")
 
 
 def open_run(folder: Path) -> RunFiles:

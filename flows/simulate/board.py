@@ -6,13 +6,12 @@ import hashlib
 import json
 import os
 import shutil
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows.simulate.build import JOBS
-from flows.simulate.toolchain import find_toolchain, run_tool
+from flows.simulate.objects import COMPILE, compile_objects
+from flows.simulate.toolchain import Toolchain, find_toolchain, run_tool
 from hw.boards import top
 from hw.boards.board import Board
 from hw.dataflow import Dataflow
@@ -23,12 +22,10 @@ PINS = HERE / "uart_pins.h"
 #: Programs at the pins: bytes on standard input and output, or one order after the other.
 BRIDGE, ORDERS = HERE / "uart_bridge.cpp", HERE / "uart_driver.cpp"
 VERILATOR = (
-    *("--cc", "--exe", "--build", "-O3", "--no-timing", "-j", str(JOBS), "--output-split", "20000"),
+    *("--cc", "-O3", "--no-timing", "--output-split", "20000"),
     *("--x-assign", "unique", "--x-initial", "unique", "-Wall", "-Wno-GENUNNAMED", "-Wno-UNUSEDSIGNAL"),
     # The power-on reset is made of initial values, on purpose; a PLL's parameters mean nothing here.
     *("-Wno-PROCASSINIT", "-Wno-UNUSEDPARAM"),
-    # Verilator's makefile calls `python`, a name that not every machine has.
-    *("--Mdir", "build", "-MAKEFLAGS", "-s", "-MAKEFLAGS", f"PYTHON3={sys.executable}", "-MAKEFLAGS", "OPT_FAST=-O1"),
 )
 
 
@@ -56,21 +53,18 @@ def build_board(
         fresh = Path(work) / "rtl"
         paths = top.write(dataflow, board, fresh, clock_mhz=clock_mhz)
         shutil.copyfile(PLL, fresh / PLL.name)
-        flags = f"-O1 -std=c++17 -I{HERE} {_pins(board, timing)}"
-        options = [
-            *(*VERILATOR, "-CFLAGS", flags, "--top-module", top.TOP, "-o", "board"),
-            *(f"-GCLOCKS_PER_BIT={timing.clocks_per_bit}", f"-GTIMEOUT_BYTES={timing.timeout_bytes}"),
-        ]
+        flags = [f"-I{HERE}", *_pins(board, timing)]
+        parameters = (f"-GCLOCKS_PER_BIT={timing.clocks_per_bit}", f"-GTIMEOUT_BYTES={timing.timeout_bytes}")
+        options = [*VERILATOR, "--top-module", top.TOP, *parameters]
         texts = [(path.name, path.read_text()) for path in (*sorted(fresh.iterdir()), program, PINS)]
-        key = hashlib.sha256(json.dumps([texts, options, tools.versions, tools.compiler]).encode()).hexdigest()
+        parts = [texts, options, flags, COMPILE, tools.versions, tools.compiler]
+        key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
         binary, stamp = folder / "board", folder / "board.json"
         if binary.is_file() and _read(stamp) == key:
             return binary
         stamp.unlink(missing_ok=True)
         sources = [path.name for path in paths if path.suffix == ".sv"]
-        run_tool([tools.verilator, *options, *sources, str(program.resolve())], fresh, tools, "Verilator")
-        os.replace(fresh / "build" / "board", binary)
-        shutil.rmtree(fresh / "build")
+        os.replace(_compile(tools, options, sources, fresh, program, flags), binary)
         shutil.rmtree(folder / "rtl", ignore_errors=True)
         fresh.rename(folder / "rtl")
         note = Path(work) / "stamp"
@@ -79,12 +73,25 @@ def build_board(
     return binary
 
 
-def _pins(board: Board, timing: LinkTiming) -> str:
+def _compile(
+    tools: Toolchain, options: list[str], sources: list[str], rtl: Path, program: Path, flags: list[str]
+) -> Path:
+    work = rtl.parent.resolve() / "objects"
+    work.mkdir()
+    run_tool([tools.verilator, *options, "--Mdir", str(work), *sources], rtl, tools, "Verilator")
+    units = [program.resolve(), *sorted(work.glob(f"V{top.TOP}*.cpp"))]
+    objects = compile_objects(tools, units, [*flags, f"-I{work}"], work)
+    binary = work / "board"
+    run_tool([*tools.compiler, "-pthread", *map(str, objects), "-o", str(binary)], work, tools, "the C++ linker")
+    return binary
+
+
+def _pins(board: Board, timing: LinkTiming) -> list[str]:
     names = {"CLOCK_PIN": board.clock_pin, "RX_PIN": board.rx_pin, "TX_PIN": board.tx_pin}
     if board.reset_pin:
         names |= {"RESET_PIN": board.reset_pin, "RESET_LEVEL": str(int(not board.reset_low))}
     names["CLOCKS_PER_BIT"] = str(timing.clocks_per_bit)
-    return " ".join(f"-D{name}={value}" for name, value in names.items())
+    return [f"-D{name}={value}" for name, value in names.items()]
 
 
 def _read(stamp: Path) -> str | None:

@@ -8,15 +8,14 @@ import os
 import re
 import tempfile
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from flows.simulate.runtime import runtime_objects
+from flows.simulate.objects import COMPILE, compile_objects
 from flows.simulate.toolchain import Toolchain, find_toolchain, run_tool
 from hw.dataflow import Dataflow
+from hw.registers import blocks
 from hw.top.stitch import stitch, stream_signals, top_module
 
-JOBS = 2
 DRIVER = Path(__file__).with_name("driver.cpp")
 # Every warning is an error, but for unnamed generate blocks (our parameter checks); noise in uninitialised registers
 # shows a missing reset.
@@ -25,28 +24,26 @@ VERILATOR = (
     *("--x-assign", "unique", "--x-initial", "unique", "--no-timing"),
     *("--output-split", "20000", "--output-split-cfuncs", "2000"),
 )
-# Small files at -O1 compile many times faster than one file at -O3, and simulate about 10 % slower.
-COMPILE = (
-    *("-std=c++17", "-O1", "-fPIC", "-fvisibility=hidden", "-w"),
-    *("-DVERILATOR=1", "-DVM_TRACE=0", "-DVM_COVERAGE=0"),
-)
-UNIT_BYTES = 300_000
+SOURCES = (".vlt", ".v", ".sv")  # in this order: a waiver comes before what it speaks of
 
 
 def design_key(files: Mapping[str, str]) -> str:
-    """sha256 of a circuit: the names and texts of all its files, memories included."""
-    return hashlib.sha256(json.dumps(sorted(files.items())).encode()).hexdigest()
+    """sha256 of what is compiled: the names and texts of a circuit's sources. Its memories are read when it starts, so
+    one library serves every network of a structure; `Simulator` compares the memories themselves."""
+    sources = [(name, text) for name, text in sorted(files.items()) if name.endswith(SOURCES)]
+    return hashlib.sha256(json.dumps(sources).encode()).hexdigest()
 
 
-def build(dataflow: Dataflow, folder: Path, driver: Path = DRIVER) -> Path:
+def build(dataflow: Dataflow, folder: Path, driver: Path = DRIVER, *, files: Mapping[str, str] | None = None) -> Path:
     """Writes the circuit to `folder/rtl` and compiles it to `folder/library.so`; returns that path.
 
-    `folder` is made if missing; `driver`: the C++ around the circuit's class `Vtop`. What is already there is kept
+    `folder` is made if missing; `driver`: the C++ around the circuit's class `Vtop`; `files`: another circuit with the
+    same top module, name -> text (default: what is stitched from the dataflow). What is already there is kept
     when the sources, Verilator, the compiler and their options are the same. Raises FlowError for a missing tool or
     where a tool refuses the circuit (its first message is quoted), HardwareError where the dataflow cannot be
     stitched.
     """
-    files = stitch(dataflow)
+    files = stitch(dataflow) if files is None else files
     tools = find_toolchain()
     design = design_key(files)
     parts = [design, tools.versions, *tools.compiler, *VERILATOR, *COMPILE, driver.read_text(), os.uname().machine]
@@ -97,27 +94,13 @@ def _compile(
     rtl, work, top = rtl.resolve(), work.resolve(), top_module(dataflow)
     visible = work / "visible.vlt"
     visible.write_text(_visible(dataflow))
-    sources = [str(visible), *(name for name in names if name.endswith(".sv"))]
+    sources = [str(visible), *(name for end in SOURCES for name in names if name.endswith(end))]
     run_tool([tools.verilator, *VERILATOR, "--top-module", top, "--Mdir", str(work), *sources], rtl, tools, "Verilator")
     (work / "streams.inc").write_text(_streams(dataflow, (work / "Vtop___024root.h").read_text()))
     # The name of the scratch folder stays out of the objects: equal circuits give equal libraries.
-    flags = [
-        *COMPILE,
-        f"-ffile-prefix-map={work}=.",
-        f"-I{work}",
-        *tools.include_flags,
-        f'-DHOLDFAST_DESIGN="{design}"',
-    ]
-    units = _units(work, driver)
-
-    def compile_unit(unit: Path) -> Path:
-        target = unit.with_suffix(".o")
-        run_tool([*tools.compiler, *flags, "-c", str(unit), "-o", str(target)], work, tools, "the C++ compiler")
-        return target
-
-    with ThreadPoolExecutor(JOBS) as pool:
-        runtime = pool.submit(runtime_objects, tools, COMPILE, work)
-        objects = [*pool.map(compile_unit, units), *runtime.result()]
+    flags = [f"-ffile-prefix-map={work}=.", f"-I{work}", f'-DHOLDFAST_DESIGN="{design}"']
+    flags.append(f"-DHOLDFAST_WRITABLE={int(bool(blocks(dataflow)))}")
+    objects = compile_objects(tools, [driver.resolve(), *sorted(work.glob("Vtop*.cpp"))], flags, work)
     library = work / "library.so"
     link = [*tools.compiler, "-shared", "-fPIC", "-pthread", "-Wl,-Bsymbolic", *map(str, objects), "-o", str(library)]
     run_tool(link, work, tools, "the C++ linker")
@@ -133,28 +116,12 @@ def _visible(dataflow: Dataflow) -> str:
 
 
 def _streams(dataflow: Dataflow, root: str) -> str:
-    """`streams.inc` of the driver; `root` is the header in which Verilator names the signals."""
+    """`streams.inc` of the driver; `root` is the header in which Verilator names the signals. Empty for a circuit that
+    does not have all of them."""
     found = re.findall(r"\b(\w+__DOT__(s\d+_(?:valid|ready)));", root)
     # The top's own have the shortest name: an operator may have signals that are called alike.
     members = {signal: member for member, signal in sorted(found, key=lambda pair: -len(pair[0]))}
-    return "".join(f"STREAM({members[v]}, {members[r]})\n" for v, r in stream_signals(dataflow).values())
-
-
-def _units(work: Path, driver: Path) -> list[Path]:
-    """Groups the driver and Verilator's many small files into few units, because each reads the same long headers."""
-    units: list[Path] = []
-    group: list[str] = []
-    size = 0
-    for source in [driver.resolve(), *sorted(work.glob("Vtop*.cpp"))]:
-        if size > UNIT_BYTES:
-            units.append(_unit(work, len(units), group))
-            group, size = [], 0
-        group.append(f'#include "{source}"\n')
-        size += source.stat().st_size
-    return [*units, _unit(work, len(units), group)]
-
-
-def _unit(work: Path, index: int, lines: list[str]) -> Path:
-    path = work / f"unit{index}.cpp"
-    path.write_text("".join(lines))
-    return path
+    pairs = stream_signals(dataflow).values()
+    if not all(v in members and r in members for v, r in pairs):
+        return ""
+    return "".join(f"STREAM({members[v]}, {members[r]})\n" for v, r in pairs)

@@ -2,7 +2,8 @@
 //
 // One clock cycle: inputs change while clk is low, both handshakes are sampled just before the rising edge.
 // The build defines HOLDFAST_DESIGN, the sha256 of the circuit's sources, as a string, and writes streams.inc: a line
-// STREAM(valid, ready) with the root's members for each stream of the dataflow, in order.
+// STREAM(valid, ready) with the root's members for each stream of the dataflow, in order. HOLDFAST_WRITABLE is 1 where
+// the circuit has numbers that can be rewritten, 0 else.
 
 #include <fcntl.h>
 #include <sched.h>
@@ -125,11 +126,14 @@ struct Batch {
     int64_t* frame_cycles;
     int64_t frames, watchdog;
     double stall_in, stall_out;
-    StreamState* streams;  // of all streams, or null: watching costs time
+    StreamState* streams;    // of all streams, or null: watching costs time
+    const uint32_t* writes;  // address and data of each word of an update, or null
+    int64_t words, write_cycle;  // the update is offered from this cycle on
 };
 
+// `old_frames`: those that came in before the first word of the update was taken.
 struct Progress {
-    int64_t cycle, beats_in, beats_out, idle;
+    int64_t cycle, beats_in, beats_out, idle, written, old_frames;
 };
 
 class Circuit {
@@ -171,10 +175,12 @@ class Circuit {
         progress_ = {};
         random_in_ = Random(2 * seed + 1);
         random_out_ = Random(2 * seed + 2);
-        offered_ = held_ = awaiting_ = false;
+        random_write_ = Random(2 * seed + 3);
+        offered_ = held_ = awaiting_ = writing_ = false;
         quiet_ = 0;
         top_->in_valid = 0;
         top_->out_ready = 0;
+        offer_word(false);
         top_->rst = 1;
         for (int i = 0; i < 2; ++i) {
             edge(0);
@@ -207,6 +213,7 @@ class Circuit {
         top_->rst = 1;
         top_->in_valid = 0;
         top_->out_ready = 0;
+        offer_word(false);
         top_->eval();
     }
 
@@ -235,9 +242,31 @@ class Circuit {
 #undef STREAM
     }
 
+    void offer_word(bool valid) {
+#if HOLDFAST_WRITABLE
+        top_->cfg_valid = valid;
+        if (!valid) return;
+        const uint32_t* word = batch_.writes + 2 * progress_.written;
+        top_->cfg_address = word[0];
+        top_->cfg_data = word[1];
+        top_->cfg_last = progress_.written == batch_.words - 1;
+#else
+        (void)valid;
+#endif
+    }
+
+    bool takes_word() const {
+#if HOLDFAST_WRITABLE
+        return top_->cfg_ready;
+#else
+        return false;
+#endif
+    }
+
     Status cycle() {
         const int64_t all_in = batch_.frames * batch_.in.beats, all_out = batch_.frames * batch_.out.beats;
-        const bool done = progress_.beats_in == all_in && progress_.beats_out == all_out;
+        const bool done = progress_.beats_in == all_in && progress_.beats_out == all_out &&
+                          progress_.written == batch_.words;
         if (done && quiet_++ == kQuietCycles) return kDone;
 
         if (!offered_ && progress_.beats_in < all_in && !random_in_.chance(batch_.stall_in)) {
@@ -246,6 +275,9 @@ class Circuit {
             to_port(top_->in_data, words);
             offered_ = true;
         }
+        const bool due = progress_.written < batch_.words && progress_.cycle >= batch_.write_cycle;
+        if (due && !random_write_.chance(batch_.stall_in)) writing_ = true;
+        offer_word(writing_);
         const bool ready = progress_.beats_out == all_out || wants_to_read();
         top_->in_valid = offered_;
         top_->out_ready = ready;
@@ -270,10 +302,15 @@ class Circuit {
             ++progress_.beats_in;
             offered_ = false;
         }
+        const bool word = writing_ && takes_word();
+        if (word) {
+            if (progress_.written++ == 0) progress_.old_frames = progress_.beats_in / batch_.in.beats;
+            writing_ = false;
+        }
         edge(1);
         if (done) return kRunning;
         ++progress_.cycle;
-        progress_.idle = accepted || (valid && ready) ? 0 : progress_.idle + 1;
+        progress_.idle = accepted || word || (valid && ready) ? 0 : progress_.idle + 1;
         return progress_.idle > batch_.watchdog ? kStuck : kRunning;
     }
 
@@ -281,9 +318,9 @@ class Circuit {
     std::unique_ptr<Vtop> top_;  // before its context goes
     Batch batch_{};
     Progress progress_{};
-    Random random_in_{0}, random_out_{0};
+    Random random_in_{0}, random_out_{0}, random_write_{0};
     uint32_t held_words_[kOutWords]{};
-    bool offered_ = false, held_ = false, awaiting_ = false;
+    bool offered_ = false, held_ = false, awaiting_ = false, writing_ = false;
     int quiet_ = 0;
 };
 

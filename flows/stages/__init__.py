@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flows.run.stage import Stage
-from flows.stages import attack, bitstream, circuit, compile, data, export, hil, report, train, verify
+from flows.stages import attack, bitstream, circuit, compile, data, export, hil, netlist, report, train, verify
 
 STAGES: tuple[Stage, ...] = (
     data.STAGE,
@@ -14,6 +14,7 @@ STAGES: tuple[Stage, ...] = (
     circuit.STAGE,
     verify.STAGE,
     bitstream.STAGE,
+    netlist.STAGE,
     hil.STAGE,
     report.STAGE,
 )

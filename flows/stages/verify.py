@@ -61,11 +61,12 @@ def require_scores(codes: np.ndarray, scores: np.ndarray) -> None:
 
 
 def clean_accuracy(evidence: Evidence, labels: np.ndarray) -> dict[str, object]:
-    """What share of the clean test images the golden model in onnxruntime reads right."""
+    """What share of the clean test images the golden model reads right."""
     from flows.targets.onnx_target import OnnxTarget
 
-    right = OnnxTarget(evidence.dataflow).predict(evidence.images[: len(labels)]).argmax(axis=1) == labels
-    return {"engine": "onnxruntime", "images": len(labels), "accuracy": float(right.mean())}
+    target = OnnxTarget(evidence.dataflow)
+    right = target.predict(evidence.images[: len(labels)]).argmax(axis=1) == labels
+    return {"engine": target.name, "images": len(labels), "accuracy": float(right.mean())}
 
 
 def require_equal(record: dict, kept: Path) -> None:

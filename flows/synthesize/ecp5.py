@@ -9,14 +9,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from flows.errors import FlowError
+from flows.netlist.design import Design
+from flows.netlist.network import mapped_verilog
+from flows.netlist.routed import TOP as NEXTPNR_TOP
+from flows.netlist.routed import routed_verilog
 from flows.synthesize import ecppack, nextpnr, usage, yosys
 from flows.synthesize.step import sha256, step
 from hw.boards import top
 from hw.boards.board import Board
 from hw.dataflow import Dataflow
+from hw.identity import identity
 from hw.top.stitch import instance_name, top_module
 
 NETLIST, CONFIGURATION, ROUTED, TIMING = "netlist.json", "routed.config", "routed.json", "timing.json"
+MAPPED_VERILOG, ROUTED_VERILOG = "netlist.v", "routed.v"
 NEEDED_BYTES = 1 << 29
 
 
@@ -26,9 +32,10 @@ def synthesize(
     """Builds the bitstream of `dataflow` on `board` in `folder` (made if missing); returns the record of
     `bitstream.json` (docs/architecture.md).
 
-    Writes `rtl/`, `netlist.json`, `routed.config`, `routed.json`, `timing.json`, `<board>.bit` and the tools' logs. A
-    step that an earlier call finished on the same inputs is not done again: a killed call goes on where it stopped.
-    `seed`: of place and route. `progress`: called with a few words.
+    Writes `rtl/`, `netlist.json`, `routed.config`, `routed.json`, `netlist.v` and `routed.v` (the network in both, to
+    simulate), `timing.json`, `<board>.bit` and the tools' logs. A step that an earlier call finished on the same inputs
+    is not done again: a killed call goes on where it stopped. `seed`: of place and route. `progress`: called with a
+    few words.
 
     Raises HardwareError where the dataflow does not fit the board's link or the clock cannot be made; FlowError for
     a missing tool, a failing one (its error lines are quoted), a full disk, or a clock that the circuit does not
@@ -67,6 +74,7 @@ class _Build:
         sources = self._write_rtl()
         synthesis = self._synthesize(sources)
         routing = self._place_and_route()
+        self._write_verilog()
         self._pack()
         fmax = self._check_timing()
         self._check_device()
@@ -95,6 +103,19 @@ class _Build:
         inputs = {path.name: sha256(path) for path in sorted(self.rtl.iterdir())}
         inputs |= {"commands": commands, "version": self.versions["yosys"]}
         return step(self.folder, "synthesis", inputs, (NETLIST,), make)
+
+    def _write_verilog(self) -> None:
+        """The network before and after place and route, to simulate."""
+
+        def make(files: dict[str, str]) -> None:
+            mapped = Design.read(self.folder / NETLIST, top.TOP)
+            (self.folder / files[MAPPED_VERILOG]).write_text(mapped_verilog(mapped, self.dataflow))
+            routed = Design.read(self.folder / ROUTED, NEXTPNR_TOP)
+            (self.folder / files[ROUTED_VERILOG]).write_text(routed_verilog(routed, mapped, self.dataflow))
+
+        inputs = {file: sha256(self.folder / file) for file in (NETLIST, ROUTED)}
+        inputs |= {"network": identity(self.dataflow)}
+        step(self.folder, "verilog", inputs, (MAPPED_VERILOG, ROUTED_VERILOG), make)
 
     def _place_and_route(self) -> float:
         def make(files: dict[str, str]) -> None:

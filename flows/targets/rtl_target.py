@@ -28,6 +28,13 @@ class RtlTarget:
         self.queries += len(images)
         return scores
 
+    def update(self, new: Dataflow) -> int:
+        """Rewrites the circuit's numbers so that it computes `new`; returns how many words it took. See
+        `flows.simulate.Simulator.update`."""
+        words = self._simulator.update(new)
+        self._dataflow = new
+        return words
+
     def close(self) -> None:
         """Frees the simulated circuit; the target cannot be asked again."""
         self._simulator.close()

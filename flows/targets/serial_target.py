@@ -9,15 +9,18 @@ from flows.link.driver import DEFAULT_BAUD, PREFIX, BoardLink, LinkOptions, pars
 from flows.targets.layout import to_codes
 from hw.boards.top import network_id
 from hw.dataflow import Dataflow
-from hw.top.link.identity import Layout
+from hw.registers import contents, writes
+from hw.top.link.identity import Feature, Layout
 from hw.top.link.protocol import words
 
 
 class SerialTarget:
     """The board at `serial:PORT` or `serial:PORT@BAUD`, with `dataflow` in it; a context manager.
 
-    `build_id`: of the bitstream that must be in it, None for any of this network. `baud`: where the address has none.
-    Raises FlowError for another address, no board there, or a board that holds another network or build.
+    `dataflow`: of the bitstream. Where its numbers can be rewritten, all are, as nobody knows what was written before;
+    another one after `update`. `build_id`: of the bitstream that must be in it, None for any of this network. `baud`:
+    where the address has none. Raises FlowError for another address, no board there, or a board that holds another
+    network or build.
     """
 
     def __init__(
@@ -36,6 +39,8 @@ class SerialTarget:
         self.link = BoardLink(port, baud=baud, options=options)
         try:
             self._check_identity(build_id)
+            if Feature.THRESHOLDS in self.link.identity.features:
+                self.link.update(contents(dataflow))
         except FlowError:
             self.link.close()
             raise
@@ -69,6 +74,15 @@ class SerialTarget:
         self.queries += len(codes)
         shape = (len(codes), *self._dataflow.output.shape)
         return np.array([words(answer) for answer in answers], dtype=np.int64).reshape(shape)
+
+    def update(self, new: Dataflow) -> int:
+        """Rewrites the circuit's numbers so that it computes `new`; returns how many words it took. Raises
+        HardwareError where anything else than writable numbers differs, FlowError where the board stopped
+        answering."""
+        change = writes(self._dataflow, new)
+        self.link.update(change)
+        self._dataflow = new
+        return len(change)
 
     def close(self) -> None:
         """Gives the port back."""

@@ -11,8 +11,8 @@ import numpy as np
 class Target(Protocol):
     """Something that maps images to integer scores.
 
-    `name`: one of `torch`, `onnxruntime`, `rtl`, `remote:HOST:PORT`, `serial:PORT`, later `netlist`; reports quote it.
-    `queries`: images predicted since it was made.
+    `name`: one of `torch`, `onnxruntime`, `numpy`, `rtl`, `remote:HOST:PORT`, `serial:PORT`, later `netlist`; reports
+    quote it. `queries`: images predicted since it was made.
     """
 
     name: str

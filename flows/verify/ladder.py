@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +20,7 @@ from flows.targets.layout import to_codes
 from flows.verify.board_rung import BoardRung
 from flows.verify.divergence import differing_images, first_in_circuit, locate
 from flows.verify.reference import excuse, run_reference
+from flows.verify.rung import climbed, select, unavailable
 from hw.dataflow import Dataflow
 
 STALL_FRAMES = 8
@@ -43,15 +43,6 @@ class Evidence:
     library: Path
 
 
-def select(total: int, adversarial: int, wanted: int) -> np.ndarray:
-    """Indices of `wanted` images (0: all), half of them adversarial as far as there are any; clean ones first."""
-    clean = total - adversarial
-    if wanted == 0 or wanted >= total:
-        return np.arange(total)
-    hostile = min(adversarial, wanted // 2)
-    return np.concatenate([np.arange(min(clean, wanted - hostile)), np.arange(clean, clean + hostile)])
-
-
 def verify(
     evidence: Evidence,
     config: VerifyConfig,
@@ -68,17 +59,13 @@ def verify(
     return _Ladder(evidence, work, progress).climb(config, board)
 
 
-def unavailable(name: str, engine: str, reason: str) -> dict[str, object]:
-    """A rung that there is not, and why."""
-    record = {"rung": name, "engine": engine, "images": 0, "adversarial": 0, "mismatches": 0, "excused": []}
-    return record | {"excused_images": 0, "seconds": 0.0, "first_divergence": None, "unavailable": reason}
-
-
 class _Ladder:
     def __init__(self, evidence: Evidence, work: Path, progress: Callable[[str], None]) -> None:
         self.evidence, self.work, self.progress = evidence, work, progress
         self.session = GoldenSession(evidence.dataflow)
-        self.activations = read_network(evidence.model, evidence.dataflow.input.dtype).activations
+        self.activations = {}
+        if not evidence.dataflow.remembers:
+            self.activations = read_network(evidence.model, evidence.dataflow.input.dtype).activations
 
     def codes(self, chosen: np.ndarray) -> np.ndarray:
         """The circuit's input for these images: NHWC, flattened where its input is flat."""
@@ -89,7 +76,7 @@ class _Ladder:
 
     def climb(self, config: VerifyConfig, board: BoardRung | None) -> dict[str, object]:
         evidence = self.evidence
-        every = np.arange(len(evidence.images))
+        total = len(evidence.images)
         checks = [
             ("brevitas", "PyTorch", config.golden, self._brevitas),
             ("qonnx", "qonnx executor", config.qonnx, self._qonnx),
@@ -101,34 +88,34 @@ class _Ladder:
         for name, engine, wanted, check in checks:
             if name == "brevitas" and evidence.brevitas is None:
                 continue
-            if name == "finn" and evidence.record["finn"] is None:
-                rungs.append(unavailable(name, engine, evidence.record["finn_reason"]))
+            if reason := self._missing(name):
+                rungs.append(unavailable(name, engine, reason))
                 continue
-            rungs.append(self._rung(name, engine, select(len(every), evidence.adversarial, wanted), check))
-        if board:
-            some = select(len(every), evidence.adversarial, board.images)
-            rungs.append(self._rung("board", board.target.name, some, partial(self._board, board)))
+            chosen = select(total, evidence.adversarial, wanted)
+            self.progress(f"{name}: {len(chosen)} images")
+            rungs.append(climbed(name, engine, chosen, total - evidence.adversarial, check))
+        if board and (reason := self._missing("board")):
+            rungs.append(unavailable("board", board.target.name, reason))
+        elif board:
+            some = select(total, evidence.adversarial, board.images)
+            self.progress(f"board: {len(some)} images")
+            check = partial(self._board, board)
+            rungs.append(climbed("board", board.target.name, some, total - evidence.adversarial, check))
         return {"rungs": rungs}
 
-    def _rung(self, name: str, engine: str, chosen: np.ndarray, check: Callable) -> dict[str, object]:
-        self.progress(f"{name}: {len(chosen)} images")
-        start = time.perf_counter()
-        wrong, divergence, excused = check(chosen)
-        if divergence is not None:
-            divergence["image"] = int(chosen[divergence["image"]])
-        excused_images = {case["image"] for case in excused}
-        clean = len(self.evidence.images) - self.evidence.adversarial
-        return {
-            "rung": name,
-            "engine": engine,
-            "images": len(chosen),
-            "adversarial": int((chosen >= clean).sum()),
-            "mismatches": int(wrong.sum()),
-            "excused": [case | {"image": int(chosen[case["image"]])} for case in excused],
-            "excused_images": len(excused_images),
-            "seconds": round(time.perf_counter() - start, 3),
-            "first_divergence": divergence,
-        }
+    def _missing(self, rung: str) -> str:
+        """Why there cannot be this rung, empty where there is."""
+        if names := self.evidence.dataflow.remembers:
+            noise = f"the noise of {', '.join(names)} goes on from frame to frame"
+            if rung == "golden":
+                return f"{noise}, which ONNX cannot hold; numpy computes the golden integers"
+            if rung == "board":
+                return f"{noise}, and a board cannot be reset over its line to begin with the first one"
+            if rung != "rtl":
+                return f"{noise}; this rung draws other noise"
+        if rung == "finn" and self.evidence.record["finn"] is None:
+            return self.evidence.record["finn_reason"]
+        return ""
 
     def _brevitas(self, chosen: np.ndarray) -> tuple:
         golden, got = self.golden(chosen), self.evidence.brevitas[chosen]
@@ -234,6 +221,8 @@ class _Ladder:
         if not wrong.any():
             return wrong, None, []
         suspect = int(np.flatnonzero(wrong)[0])
+        # The frames before it only where the network remembers how many there were.
+        first = 0 if dataflow.remembers else suspect
 
         def simulate(prefix: Dataflow, folder: Path) -> Callable:
             folder.mkdir(parents=True, exist_ok=True)
@@ -246,7 +235,8 @@ class _Ladder:
             return run
 
         self.progress("rtl: looking for the first operator that differs")
-        found = first_in_circuit(dataflow, codes[suspect : suspect + 1], self.work, simulate)
+        found = first_in_circuit(dataflow, codes[first : suspect + 1], self.work, simulate)
         if found is None:
             found = locate("scores", golden[suspect : suspect + 1], outputs[suspect : suspect + 1])
-        return wrong, found and found | {"image": suspect}, []
+            first = suspect
+        return wrong, found and found | {"image": first + found["image"]}, []

@@ -15,6 +15,7 @@ from hw.dataflow import Dataflow
 from hw.errors import HardwareError
 from hw.identity import identity as dataflow_identity
 from hw.inttype import IntType
+from hw.registers import blocks
 from hw.stream import Stream
 from hw.top import link
 from hw.top.link.identity import Feature, Identity, Layout
@@ -43,7 +44,7 @@ def identity(dataflow: Dataflow, board: Board, *, clock_mhz: float) -> Identity:
     return Identity(
         network_id=network_id(dataflow),
         build_id=_hash(parts),
-        features=Feature(0),
+        features=Feature.THRESHOLDS if blocks(dataflow) else Feature(0),
         window=SLOTS,
         name=dataflow.name,
         input=Layout.of(dataflow.input),
@@ -97,6 +98,7 @@ def _render(dataflow: Dataflow, board: Board, clock_mhz: float, hello: bytes) ->
         output_words=dataflow.output.elements,
         out_width=dataflow.output.width,
         out_signed=int(dataflow.output.dtype.signed),
+        writable=int(bool(blocks(dataflow))),
     )
 
 

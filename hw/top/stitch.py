@@ -10,8 +10,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from hw.dataflow import Dataflow, op_class
 from hw.errors import HardwareError
 from hw.op import Module, Op, stream_names
+from hw.registers import blocks
 
 TEMPLATE = "stream_top.sv.j2"
+CONFIG_PORT = "config_port.sv"
 
 
 def top_module(dataflow: Dataflow) -> str:
@@ -34,12 +36,16 @@ def stitch(dataflow: Dataflow) -> dict[str, str]:
 
     Holds every `.sv` that lies beside the descriptors of the operators used and in the rooms they build on, one
     `<op>_<parameter>.hex` per memory, and `<dataflow.name>_stream.sv` with the ports `clk`, `rst`,
-    `in_data/in_valid/in_ready`, `out_data/out_valid/out_ready`. Memory paths are relative to that folder. Raises
-    HardwareError where an operator lacks its source, a parameter does not fit in 64 bits, or two files would share a
-    name.
+    `in_data/in_valid/in_ready`, `out_data/out_valid/out_ready`; where operators are writable, `config_port.sv` too,
+    and the ports `cfg_valid/cfg_ready/cfg_last/cfg_address/cfg_data` of the addresses in `hw/registers.py`. Memory
+    paths are relative to that folder. Raises HardwareError where an operator lacks its source, a parameter does not
+    fit in 64 bits, or two files would share a name.
     """
     files: dict[str, str] = {}
     instances = []
+    writable = {block.op.name: block for block in blocks(dataflow)}
+    if writable:
+        _put(files, CONFIG_PORT, (Path(__file__).parent / CONFIG_PORT).read_text())
     for op in dataflow.ops:
         for source in _sources(op):
             _put(files, source.name, source.read_text())
@@ -50,7 +56,7 @@ def stitch(dataflow: Dataflow) -> dict[str, str]:
             _put(files, file, memory.hex())
             parameters.append((key, f'"{file}"'))
         instances.append({"name": instance_name(op), "module": module.name, "parameters": parameters})
-        instances[-1]["ports"] = _ports(dataflow, op, module)
+        instances[-1] |= {"ports": _ports(dataflow, op, module), "block": writable.get(op.name)}
     links = [
         {
             "width": stream.width,
@@ -67,7 +73,11 @@ def stitch(dataflow: Dataflow) -> dict[str, str]:
         autoescape=False,
     )
     top = top_module(dataflow)
-    _put(files, f"{top}.sv", environment.get_template(TEMPLATE).render(name=top, links=links, instances=instances))
+    frame = {"in_beats": dataflow.input.beats, "out_beats": dataflow.output.beats}
+    text = environment.get_template(TEMPLATE).render(
+        name=top, links=links, instances=instances, registers=frame if writable else None
+    )
+    _put(files, f"{top}.sv", text)
     return files
 
 

@@ -14,20 +14,11 @@ from flows.golden.session import GoldenSession
 from flows.simulate import Simulator, build
 from flows.verify.reference import excuse, run_reference
 from hw.dataflow import Dataflow
+from tests.fuzz.disagreement import Disagreement, equal
 from tests.fuzz.networks import Case, images
 
 RANDOM_IMAGES = 4
 WARM_FRAMES, TIMED_FRAMES = 6, 6
-
-
-class Disagreement(AssertionError):
-    """Two engines gave different integers, or the circuit another number of cycles."""
-
-
-def equal(what: str, expected: np.ndarray, got: np.ndarray) -> None:
-    if not np.array_equal(expected, got.reshape(expected.shape)):
-        place = tuple(int(i) for i in np.argwhere(expected != got.reshape(expected.shape))[0])
-        raise Disagreement(f"{what}: at {place} expected {expected[place]}, got {got.reshape(expected.shape)[place]}")
 
 
 def check(case: Case, folder: Path, *, circuit: bool = True) -> str:
@@ -48,10 +39,11 @@ def check(case: Case, folder: Path, *, circuit: bool = True) -> str:
         raise Disagreement("the loaded dataflow is not the saved one")
     equal("loaded", golden, loaded.golden(codes))
     excused = _reference(case, dataflow, record, pictures, trace)
-    _finn(folder, dataflow, record, pictures, trace)
+    if record["finn"] is not None or not case.branches:
+        _finn(folder, dataflow, record, pictures, trace)
     words = [f"{len(dataflow.ops)} ops", f"{excused} excused"]
     if circuit:
-        words.append(_circuit(dataflow, folder, codes, golden))
+        words.append(_circuit(dataflow, folder, codes, golden, paced=not case.branches))
     return ", ".join(words)
 
 
@@ -88,8 +80,9 @@ def _finn(folder: Path, dataflow: Dataflow, record: dict, pictures: np.ndarray, 
         equal(f"finn {name}", trace[name], got)
 
 
-def _circuit(dataflow: Dataflow, folder: Path, codes: np.ndarray, golden: np.ndarray) -> str:
-    """Without stalls, timed over frames in steady state; then with stalls on either side and on both."""
+def _circuit(dataflow: Dataflow, folder: Path, codes: np.ndarray, golden: np.ndarray, *, paced: bool) -> str:
+    """Without stalls, timed over frames in steady state; then with stalls on either side and on both. `paced`: whether
+    the circuit must reach its interval."""
     with Simulator(dataflow, build(dataflow, folder)) as simulator:
         order = np.arange(WARM_FRAMES + TIMED_FRAMES + 1) % len(codes)
         result = simulator.run(codes[order])
@@ -103,6 +96,6 @@ def _circuit(dataflow: Dataflow, folder: Path, codes: np.ndarray, golden: np.nda
     # a border between two matrix units stops the first one: there the bound is one, elsewhere it is the interval
     kinds = [op.kind for op in dataflow.ops]
     inner_border = "pad" in kinds[kinds.index("matvec") :]
-    if measured < bound or measured > bound * (1.5 if inner_border else 1):
+    if measured < bound or (paced and measured > bound * (1.5 if inner_border else 1)):
         raise Disagreement(f"expected {bound} cycles a frame, measured {measured}: {np.diff(ends).tolist()}")
     return f"{measured:g} of {bound} cycles"

@@ -22,7 +22,7 @@ MAX_COLUMNS = 160
 @dataclass(frozen=True)
 class Case:
     """`model`: QONNX file of images `shape` (C, H, W). `exact`: float32 rounds nowhere in it, so that the reference
-    executor must give the very same integers. `text`: the network in words."""
+    executor must give the very same integers. `text`: the network in words. `branches`: no chain; FINN may refuse."""
 
     seed: int
     model: Path
@@ -30,6 +30,7 @@ class Case:
     config: CompileConfig
     exact: bool
     text: str
+    branches: bool = False
 
 
 class FuzzWriter(NetworkWriter):

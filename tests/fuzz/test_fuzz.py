@@ -7,7 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.fuzz.check import Disagreement, check, equal
+from tests.fuzz import branches
+from tests.fuzz.check import check
+from tests.fuzz.circuits import Structure, other_integers
+from tests.fuzz.disagreement import Disagreement, equal
 from tests.fuzz.networks import draw, images
 
 SEEDS = (3, 8, 13, 14, 113, 1012)
@@ -25,6 +28,26 @@ def test_every_engine_gives_the_same_integers(seed: int, tmp_path: Path) -> None
 @pytest.mark.parametrize("seed", MORE)
 def test_more_networks(seed: int, tmp_path: Path) -> None:
     check(draw(seed, tmp_path), tmp_path)
+
+
+@pytest.mark.parametrize("seed", [1, 4])
+def test_networks_with_branches(seed: int, tmp_path: Path) -> None:
+    check(branches.draw(seed, tmp_path), tmp_path, circuit=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(10, 30))
+def test_more_networks_with_branches(seed: int, tmp_path: Path) -> None:
+    check(branches.draw(seed, tmp_path), tmp_path, circuit=False)
+
+
+@pytest.mark.sim
+def test_many_networks_of_one_structure_in_one_build(tmp_path: Path) -> None:
+    structure = Structure.draw(2, tmp_path)
+    for seed in range(10):
+        structure.check(seed)
+    wrong = other_integers(structure.dataflow, np.random.default_rng(1))
+    assert wrong != structure.dataflow and wrong.output == structure.dataflow.output
 
 
 def test_a_seed_is_a_network(tmp_path: Path) -> None:

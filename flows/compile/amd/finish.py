@@ -53,19 +53,14 @@ def finish(folder: Path, vivado: Path) -> dict[str, object]:
 
 
 def build_error(folder: Path) -> str:
-    """The first errors in FINN's log, else the last lines that the script said."""
-    for path, wanted in ((folder / OUTPUT / FINN_LOG, "ERROR"), (folder / LOG, "")):
-        try:
-            lines = [line.strip() for line in path.read_text(errors="replace").splitlines()]
-        except OSError:
-            continue
-        if wanted:
-            kept = [line for line in lines if wanted in line][:LINES]
-        else:
-            kept = [line for line in lines if line][-LINES:]
-        if kept:
-            return " | ".join(kept)
-    return "it said nothing"
+    """The first errors in FINN's log or in what the script said, else the last lines of the latter."""
+    lines: list[str] = []
+    for path in (folder / OUTPUT / FINN_LOG, folder / LOG):
+        if path.is_file():
+            lines = [line.strip() for line in path.read_text(errors="replace").splitlines() if line.strip()]
+            if errors := [line for line in lines if re.search(r"\bERROR\b|✗", line)]:
+                return " | ".join(errors[:LINES])
+    return " | ".join(lines[-LINES:]) or "it said nothing"
 
 
 def _resources(report: Path) -> dict[str, object]:

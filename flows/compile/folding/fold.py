@@ -66,10 +66,22 @@ def fold(
 ) -> Folded:
     """`source`: the network's input, one element a beat; `labels`: whether an argmax ends it.
 
+    `config.writable` is taken into account when the folding has been chosen.
+
     A frame rate that nothing reaches gives the fastest circuit, and one whose circuits do not fit the board the
     smallest of them: see `met` and `fits`. Raises FlowError where a board is to be filled and nothing fits it, and
     whatever `read_foldings` refuses; HardwareError where an operator has no legal folding.
     """
+    folded = _fold(name, plans, source, config, labels, board)
+    if not config.writable:
+        return folded
+    what = [numbers.value for numbers in config.writable]
+    return replace(folded, dataflow=assemble(name, plans, source, folded.foldings, config.fifo_depth, labels, what))
+
+
+def _fold(
+    name: str, plans: list[Plan], source: Stream, config: CompileConfig, labels: bool, board: Board | None
+) -> Folded:
     budget = None if board is None else budget_of(board, config.max_utilization)
     wanted = None if config.fill_board else target_cycles(config.target_fps, config.clock_mhz)
     if config.folding_config_file:

@@ -15,9 +15,10 @@ RUNGS = {
     "finn": "FINN's hardware graph",
     "rtl": "the generated SystemVerilog, cycle by cycle",
     "netlist": "the mapped netlist after synthesis",
+    "routed": "the placed and routed netlist",
     "board": "the bitstream on the board",
 }
-EXPECTED = ("brevitas", "qonnx", "golden", "finn", "rtl")
+EXPECTED = ("brevitas", "qonnx", "golden", "finn", "rtl", "netlist", "routed")
 CIRCUIT = "rtl"
 
 
@@ -62,11 +63,13 @@ class Exactness:
 
 
 def view(run: RunFiles) -> Exactness | None:
-    """What `verify.json` says; None where the stage has not run. Raises FlowError for a malformed record."""
+    """What `verify.json` and `netlist.json` say; None where the first stage has not run. Raises FlowError for a
+    malformed record."""
     record = run.get("verify")
     if record is None:
         return None
-    rungs = tuple(_rung(rung) for rung in record.children("rungs"))
+    gates = run.get("netlist")
+    rungs = tuple(_rung(rung) for one in (record, gates) if one is not None for rung in one.children("rungs"))
     names = [rung.name for rung in rungs]
     for name in names:
         if names.count(name) > 1:

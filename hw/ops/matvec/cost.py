@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil
 
-from hw.ecp5_memory import ram, rom
+from hw.ecp5_memory import ram, rewritable, rom
 from hw.op import Resources
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
     """The circuit's parameters, as `matvec.sv` names them. `memory`: "auto", "distributed" or "block"; `biased`: it
-    has biases other than 0; `multiply`: with multipliers."""
+    has biases other than 0; `multiply`: with multipliers; `writable`: weights and biases can be rewritten."""
 
     beats: int
     folds: int
@@ -30,6 +30,7 @@ class Shape:
     memory: str
     biased: bool
     multiply: bool
+    writable: bool
 
     @property
     def planes(self) -> int:
@@ -40,8 +41,20 @@ class Shape:
 
     @property
     def weights_in_blocks(self) -> bool:
+        return self.weight_memory.ebr > 0
+
+    @property
+    def weight_memory(self) -> Resources:
         words, width = self.beats * self.folds, self.pe * self.simd * self.w_bits
-        return rom(words, width, self.memory).ebr > 0
+        if self.writable:
+            return rewritable(words, width, ceil(width / (32 // self.w_bits * self.w_bits)), self.memory)
+        return rom(words, width, self.memory)
+
+    @property
+    def bias_memory(self) -> Resources:
+        if self.writable:
+            return rewritable(self.folds, self.pe * self.y_bits, self.pe)
+        return rom(self.folds, self.pe * self.y_bits) if self.biased else Resources()
 
     @property
     def ring_in_blocks(self) -> bool:
@@ -95,9 +108,8 @@ def _multipliers(shape: Shape) -> Resources:
 
 def _memories(shape: Shape) -> Resources:
     """Weights, biases, ring, and the second register behind block RAM."""
-    words, width, beat = shape.beats * shape.folds, shape.pe * shape.simd * shape.w_bits, shape.simd * shape.x_bits
-    total = rom(words, width, shape.memory)
-    total += rom(shape.folds, shape.pe * shape.y_bits) if shape.biased else Resources()
+    width, beat = shape.pe * shape.simd * shape.w_bits, shape.simd * shape.x_bits
+    total = shape.weight_memory + shape.bias_memory
     total += ram(2 * shape.beats, beat) if shape.folds > 1 else Resources(ff=beat)
     if shape.weights_in_blocks or shape.ring_in_blocks:
         total += Resources(ff=width + beat)

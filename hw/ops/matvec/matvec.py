@@ -11,7 +11,7 @@ import numpy as np
 from hw.errors import HardwareError
 from hw.inttype import IntType
 from hw.onnx_builder import OnnxBuilder
-from hw.op import Memory, Module, Resources
+from hw.op import Memory, Module, Register, Resources
 from hw.ops.matvec.cost import Shape, estimate
 from hw.stream import Stream
 
@@ -22,6 +22,7 @@ AUTO_MULTIPLIER_BITS = 6
 MAX_WEIGHT_BITS = 8
 #: Wider than an activation, as the sums of a pool are.
 MAX_INPUT_BITS = 16
+MAX_WRITABLE_BITS = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +36,9 @@ class MatVec:
     input beat. `bias`: integers (M,), None for zeros. `shift`: 0 to 31. `memory`: of the weights, "auto",
     "distributed" (logic) or "block". `products`: "lut", bit by bit in logic, "dsp", a multiplier of the device for each
     of pe * simd products (operands of at least 2 bits, not bipolar), or "auto": multipliers where both operands have at
-    least 6 bits. The output type is the narrowest that holds every reachable y. Raises
-    HardwareError for anything else.
+    least 6 bits. The output type is the narrowest that holds every reachable y. `writable`: weights and biases can be
+    rewritten between two frames (see `hw/registers.py`); the output type, at most 32 bits, then holds y for any weights
+    of their type, and where there are biases any of them up to the largest sum. Raises HardwareError for anything else.
     """
 
     name: str
@@ -50,6 +52,7 @@ class MatVec:
     shift: int = 0
     memory: str = "auto"
     products: str = "auto"
+    writable: bool = False
 
     kind = "matvec"
 
@@ -88,11 +91,25 @@ class MatVec:
             array.setflags(write=False)
             object.__setattr__(self, field, array)
         low, high = self._range(self.input_type.min, self.input_type.max)
-        low, high = ((side << self.shift) + self.bias for side in (low, high))
+        low, high = (side << self.shift for side in (low, high))
+        if self.writable and self.bias.any():
+            largest = max(-int(low.min()), int(high.max()), (1 << int(np.abs(self.bias).max()).bit_length()) - 1)
+            low, high = low - largest, high + largest
+        else:
+            low, high = low + self.bias, high + self.bias
         object.__setattr__(self, "_output_type", IntType.holding(int(low.min()), int(high.max())))
+        if self.writable and self._output_type.bits > MAX_WRITABLE_BITS:
+            raise HardwareError(
+                f"{self.name}: expected results of at most 32 bits with writable weights, got {self._output_type.name}"
+            )
 
     def _range(self, x_low: int, x_high: int) -> tuple[np.ndarray, np.ndarray]:
-        """Least and greatest sum of every row, (M,) each, for inputs between two values."""
+        """Least and greatest sum of every row, (M,) each, for inputs between two values; of any weights where they can
+        be rewritten."""
+        if self.writable:
+            extremes = [w * x for w in (self.weight_type.min, self.weight_type.max) for x in (x_low, x_high)]
+            rows, columns = self.weights.shape
+            return np.full(rows, columns * min(extremes)), np.full(rows, columns * max(extremes))
         ends = np.stack([self.weights * x_low, self.weights * x_high])
         return ends.min(axis=0).sum(axis=1), ends.max(axis=0).sum(axis=1)
 
@@ -171,7 +188,20 @@ class MatVec:
             "WEIGHTS": Memory.pack(self.weight_type.encode(weights), shape.w_bits),
             "BIASES": Memory.pack(biases, shape.y_bits),
         }
-        return Module("matvec", parameters, memories)
+        if not self.writable:
+            return Module("matvec", parameters, memories)
+        column = 32 // shape.w_bits * shape.w_bits  # whole weights
+        weights_shift = (-(-memories["WEIGHTS"].width // column) - 1).bit_length()
+        biases_shift = (self.pe - 1).bit_length()
+        sizes = (
+            weights_shift + (self.beats * self.folds - 1).bit_length(),
+            biases_shift + (self.folds - 1).bit_length(),
+        )
+        registers = (
+            Register("WEIGHTS", "weights", 0, weights_shift, column),
+            Register("BIASES", "bias", 1 << max(sizes), biases_shift, shape.y_bits),
+        )
+        return Module("matvec", parameters | {"WRITABLE": 1}, memories, registers=registers)
 
     def _shape(self) -> tuple[Shape, np.ndarray]:
         """How the circuit computes it, and its bias, (M,).
@@ -194,7 +224,8 @@ class MatVec:
         serial_weights = not x.bipolar and (w.bipolar or w.bits < x.bits)
         shape = Shape(
             self.beats, self.folds, self.pe, self.simd, x.bits, w.bits, w.bipolar, xnor, serial_weights,
-            acc_bits, acc.signed, shift, y_bits, self.memory, bool(bias.any()), self.multiplies,
+            acc_bits, acc.signed, shift, y_bits, self.memory, bool(bias.any()) or self.writable, self.multiplies,
+            self.writable,
         )  # fmt: skip
         return shape, bias
 
@@ -218,10 +249,9 @@ class MatVec:
     def to_record(self) -> tuple[dict[str, object], dict[str, np.ndarray]]:
         parameters = {"shape": list(self.shape), "pe": self.pe, "simd": self.simd, "shift": self.shift}
         parameters |= {"weight_type": self.weight_type.name, "input_type": self.input_type.name}
-        return parameters | {"memory": self.memory, "products": self.products}, {
-            "weights": self.weights,
-            "bias": self.bias,
-        }
+        parameters |= {"memory": self.memory, "products": self.products}
+        parameters |= {"writable": True} if self.writable else {}
+        return parameters, {"weights": self.weights, "bias": self.bias}
 
     @classmethod
     def from_record(cls, name: str, parameters: dict[str, object], arrays: dict[str, np.ndarray]) -> MatVec:

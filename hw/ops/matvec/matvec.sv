@@ -32,6 +32,8 @@ module matvec #(
     /// 1: the weights, the ring of activations are in block RAM; 0: in logic.
     parameter int W_BLOCK = 0,
     parameter int X_BLOCK = 0,
+    /// 1: weights and biases can be rewritten through cfg_*.
+    parameter int WRITABLE = 0,
     /// Files for $readmemh: FOLDS * BEATS words of weights; FOLDS words of PE biases, modulo 2**Y_BITS.
     parameter string WEIGHTS = "",
     parameter string BIASES = ""
@@ -46,7 +48,13 @@ module matvec #(
 
     output logic [  PE*Y_BITS-1:0] out_data,
     output logic                   out_valid,
-    input  logic                   out_ready
+    input  logic                   out_ready,
+
+    /// Writes a column of a word of weights, or a bias, where `cfg_write`, while no frame is inside; see README.md for
+    /// the addresses.
+    input  logic                   cfg_write   = 1'b0,
+    input  logic [           23:0] cfg_address = '0,
+    input  logic [           31:0] cfg_data    = '0
 );
   if (BEATS < 1 || FOLDS < 1 || PE < 1 || SIMD < 1) $fatal(1, "matvec: BEATS, FOLDS, PE, SIMD must be at least 1");
   if (X_BITS < 1 || X_BITS > 16) $fatal(1, "matvec: inputs have 1 to 16 bits");
@@ -57,6 +65,8 @@ module matvec #(
     $fatal(1, "matvec: MULTIPLY must be 0 or 1, with operands of at least 2 bits");
   if (ACC_BITS < 1 || Y_BITS < 1 || SHIFT < 0) $fatal(1, "matvec: ACC_BITS, Y_BITS at least 1, SHIFT at least 0");
   if (W_BLOCK < 0 || W_BLOCK > 1 || X_BLOCK < 0 || X_BLOCK > 1) $fatal(1, "matvec: W_BLOCK, X_BLOCK must be 0 or 1");
+  if (WRITABLE < 0 || WRITABLE > 1 || WRITABLE != 0 && Y_BITS > 32)
+    $fatal(1, "matvec: WRITABLE must be 0 or 1, with results of at most 32 bits");
 
   function automatic int bits(input int count);
     bits = count > 1 ? $clog2(count) : 1;
@@ -187,15 +197,42 @@ module matvec #(
     end
   end
 
+  // What is written: {0, word, column} of the weights, {1, fold, row} of the biases, the 1 above the larger of both.
+  localparam int COLUMN = 32 / W_BITS * W_BITS;  // bits written at once: whole weights
+  localparam int COLUMNS = (W_WIDTH + COLUMN - 1) / COLUMN;
+  localparam int COLUMN_BITS = $clog2(COLUMNS);
+  localparam int ROW_BITS = $clog2(PE);
+  localparam int WEIGHTS_SIZE = COLUMN_BITS + $clog2(WORDS);
+  localparam int BIASES_SIZE = ROW_BITS + $clog2(FOLDS);
+  localparam int BIASES_AT = WEIGHTS_SIZE > BIASES_SIZE ? WEIGHTS_SIZE : BIASES_SIZE;
+  logic write_weights, write_biases, unused;
+  logic [WORD_BITS-1:0] write_word;
+  logic [COLUMNS-1:0] write_column;
+  assign write_weights = WRITABLE != 0 && cfg_write && cfg_address >> WEIGHTS_SIZE == '0;
+  assign write_biases = WRITABLE != 0 && cfg_write && cfg_address >> BIASES_SIZE == 24'(1 << BIASES_AT - BIASES_SIZE);
+  assign write_word = WORD_BITS'(cfg_address >> COLUMN_BITS);
+  for (genvar c = 0; c < COLUMNS; c++) begin : g_column
+    assign write_column[c] = write_weights && (cfg_address & 24'((1 << COLUMN_BITS) - 1)) == 24'(c);
+  end
+  assign unused = &{cfg_write, cfg_address, cfg_data};
+
   logic [W_WIDTH-1:0] w_fetched_q;
   if (W_BLOCK != 0) begin : g_block
-    (* rom_style = "block" *) logic [W_WIDTH-1:0] rom[WORDS];
+    (* no_rw_check, rom_style = "block" *) logic [W_WIDTH-1:0] rom[WORDS];
     initial $readmemh(WEIGHTS, rom);
     always_ff @(posedge clk) if (enable_q) w_fetched_q <= rom[word_q];
+    for (genvar c = 0; c < COLUMNS; c++) begin : g_write
+      localparam int BITS = W_WIDTH - c * COLUMN < COLUMN ? W_WIDTH - c * COLUMN : COLUMN;
+      always_ff @(posedge clk) if (write_column[c]) rom[write_word][c*COLUMN+:BITS] <= BITS'(cfg_data);
+    end
   end else begin : g_logic
-    (* rom_style = "logic" *) logic [W_WIDTH-1:0] rom[WORDS];
+    (* no_rw_check, rom_style = "logic" *) logic [W_WIDTH-1:0] rom[WORDS];
     initial $readmemh(WEIGHTS, rom);
     always_ff @(posedge clk) if (enable_q) w_fetched_q <= rom[word_q];
+    for (genvar c = 0; c < COLUMNS; c++) begin : g_write
+      localparam int BITS = W_WIDTH - c * COLUMN < COLUMN ? W_WIDTH - c * COLUMN : COLUMN;
+      always_ff @(posedge clk) if (write_column[c]) rom[write_word][c*COLUMN+:BITS] <= BITS'(cfg_data);
+    end
   end
 
   logic [X_WIDTH-1:0] x_q;
@@ -227,8 +264,14 @@ module matvec #(
   assign add = enable_q && valid_q[LATENCY];
   assign finish = add && last_q[LATENCY];
 
-  logic [PE*Y_BITS-1:0] biases[FOLDS];
+  (* no_rw_check *) logic [PE*Y_BITS-1:0] biases[FOLDS];
   initial $readmemh(BIASES, biases);
+  for (genvar p = 0; p < PE; p++) begin : g_bias
+    always_ff @(posedge clk) begin
+      if (write_biases && (cfg_address & 24'((1 << ROW_BITS) - 1)) == 24'(p))
+        biases[FOLDS > 1 ? FOLD_BITS'(cfg_address >> ROW_BITS) : '0][p*Y_BITS+:Y_BITS] <= Y_BITS'(cfg_data);
+    end
+  end
   logic [FOLD_BITS-1:0] bias_fold_q;
   logic [PE*Y_BITS-1:0] bias_q;
   always_ff @(posedge clk) begin

@@ -114,6 +114,11 @@ class StochasticThreshold:
     def cycles_per_frame(self) -> int:
         return self.input.beats
 
+    @property
+    def remembers(self) -> bool:
+        """A frame's result depends on how many came before it since the reset."""
+        return not self.restart_every_frame
+
     def needs(self) -> np.ndarray:
         """Output beat n needs n + 1 beats."""
         return np.arange(1, self.input.beats + 1)

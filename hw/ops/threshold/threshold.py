@@ -7,15 +7,16 @@ from math import ceil
 
 import numpy as np
 
-from hw.ecp5_memory import in_blocks, rom
+from hw.ecp5_memory import in_blocks, rewritable, rom
 from hw.errors import HardwareError
 from hw.inttype import IntType
 from hw.onnx_builder import OnnxBuilder
-from hw.op import Memory, Module, Resources
+from hw.op import Memory, Module, Register, Resources
 from hw.stream import Stream
 
 MAX_LEVELS = 8
 MAX_OUTPUT_BITS = 31
+MAX_WRITABLE_BITS = 31
 BROADCAST_LIMIT = 4096
 
 
@@ -26,7 +27,8 @@ class Threshold:
     `shape`: (..., C) of both streams. `thresholds`: integers (C, T), each row ascending (ties allowed), 1 <= T <=
     255, from `input_type.min - 1` (always reached) to `input_type.max + 1` (never). `output_type`, at most 31 bits,
     holds `start` to `start + step * T`; `start` and `step` are values, so bipolar outputs have start -1, step 2, T
-    = 1. `pe`: elements per beat, a divisor of C. Raises HardwareError for anything else.
+    = 1. `pe`: elements per beat, a divisor of C. `writable`: the thresholds can be rewritten between two frames (see
+    `hw/registers.py`); the input then has at most 31 bits. Raises HardwareError for anything else.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Threshold:
     pe: int
     start: int = 0
     step: int = 1
+    writable: bool = False
 
     kind = "threshold"
 
@@ -62,6 +65,10 @@ class Threshold:
             )
         if self.output_type.bits > MAX_OUTPUT_BITS:
             raise HardwareError(f"{self.name}: expected an output type of 1 to 31 bits, got {self.output_type.name}")
+        if self.writable and self.input_type.bits > MAX_WRITABLE_BITS:
+            raise HardwareError(
+                f"{self.name}: expected inputs of at most 31 bits with writable thresholds, got {self.input_type.name}"
+            )
         self.output_type.check(self.start + self.step * np.arange(table.shape[1] + 1), f"{self.name} output")
         table.setflags(write=False)
         object.__setattr__(self, "thresholds", table)
@@ -131,12 +138,21 @@ class Threshold:
         parameters = {"PE": self.pe, "FOLDS": folds, "LEVELS": self.levels, "START": start, "STEP": step}
         parameters |= {"X_BITS": self.input_type.bits, "X_SIGNED": int(self.input_type.signed)}
         parameters |= {"Y_BITS": self.output_type.bits, "BLOCKS": sum(1 << j for j in self._blocks())}
-        return Module("threshold", parameters, {f"LEVEL{j}": self._memory(j) for j in range(self.levels)})
+        memories = {f"LEVEL{j}": self._memory(j) for j in range(self.levels)}
+        if not self.writable:
+            return Module("threshold", parameters, memories)
+        lane = (self.pe - 1).bit_length()
+        first = lane + (folds - 1).bit_length()
+        registers = [
+            Register(key, "thresholds", 1 << first + j, lane, self.input_type.bits + 1)
+            for j, key in enumerate(memories)
+        ]
+        return Module("threshold", parameters | {"WRITABLE": 1}, memories, registers=tuple(registers))
 
     def _blocks(self) -> list[int]:
         """Levels whose thresholds are in block RAM."""
         folds, bits = self.shape[-1] // self.pe, self.input_type.bits + 1
-        return [level for level in range(self.levels) if in_blocks(folds << level, bits)]
+        return [level for level in range(self.levels) if in_blocks(folds << level, bits, self.writable)]
 
     def _memory(self, level: int) -> Memory:
         """Words of one search level, at fold * 2**level + count bits so far."""
@@ -166,7 +182,10 @@ class Threshold:
             waits = 2 if level in blocks else 1
             lane = Resources(lut4=2 * ceil(bits / 2), ff=waits * (bits - 1 + level))
             total = sum([lane] * self.pe, total)
-            if level in blocks:
+            if self.writable:
+                wait = Resources(ff=bits if level in blocks else 0)
+                total = sum([rewritable(folds << level, bits, 1) + wait] * self.pe, total)
+            elif level in blocks:
                 total = sum([rom(folds << level, bits, "block") + Resources(ff=bits)] * self.pe, total)
             else:
                 total = sum((rom(folds << level, width, "distributed") for width in self._columns(level)), total)
@@ -185,6 +204,7 @@ class Threshold:
     def to_record(self) -> tuple[dict[str, object], dict[str, np.ndarray]]:
         parameters = {"shape": list(self.shape), "input_type": self.input_type.name, "pe": self.pe}
         parameters |= {"output_type": self.output_type.name, "start": int(self.start), "step": int(self.step)}
+        parameters |= {"writable": True} if self.writable else {}
         return parameters, {"thresholds": self.thresholds}
 
     @classmethod

@@ -21,6 +21,8 @@ module threshold #(
     /// Output code at count 0, and what each threshold reached adds, modulo 2**Y_BITS.
     parameter int START = 0,
     parameter int STEP = 1,
+    /// 1: the thresholds can be rewritten through cfg_*.
+    parameter int WRITABLE = 0,
     /// Files for $readmemh: LEVELj has FOLDS * 2**j words, at fold * 2**j + count bits so far, of PE thresholds.
     parameter string LEVEL0 = "",
     parameter string LEVEL1 = "",
@@ -41,13 +43,20 @@ module threshold #(
 
     output logic [PE*Y_BITS-1:0] out_data,
     output logic                 out_valid,
-    input  logic                 out_ready
+    input  logic                 out_ready,
+
+    /// Writes a threshold code where `cfg_write`, while no frame is inside; see README.md for the addresses.
+    input  logic                 cfg_write   = 1'b0,
+    input  logic [         23:0] cfg_address = '0,
+    input  logic [         31:0] cfg_data    = '0
 );
   if (PE < 1 || FOLDS < 1) $fatal(1, "threshold: PE and FOLDS must be at least 1");
   if (X_BITS < 1) $fatal(1, "threshold: X_BITS must be at least 1");
   if (Y_BITS < 1 || Y_BITS > 31) $fatal(1, "threshold: Y_BITS must be 1 to 31");
   if (LEVELS < 1 || LEVELS > 8) $fatal(1, "threshold: LEVELS must be 1 to 8");
 
+  if (WRITABLE < 0 || WRITABLE > 1 || WRITABLE != 0 && X_BITS > 31)
+    $fatal(1, "threshold: WRITABLE must be 0 or 1, with inputs of at most 31 bits");
   if (BLOCKS < 0 || (BLOCKS >> LEVELS) != 0) $fatal(1, "threshold: BLOCKS has a bit per level");
 
   localparam int FOLD_BITS = FOLDS > 1 ? $clog2(FOLDS) : 1;
@@ -58,6 +67,11 @@ module threshold #(
     for (int j = 0; j < level; j++) start += (BLOCKS >> j) & 1;
   endfunction
   localparam int LATENCY = start(LEVELS);
+
+  // An address is {1, word of the level, lane}: the place of its highest 1 tells the level.
+  localparam int LANE_BITS = $clog2(PE);
+  logic unused;
+  assign unused = &{cfg_write, cfg_address, cfg_data};
 
   logic enable;
   logic [LATENCY:0] valid_q;  // the last bit is the output
@@ -105,21 +119,28 @@ module threshold #(
     end
 
     for (genvar p = 0; p < PE; p++) begin : g_pe
-      logic [ADDRESS_BITS-1:0] address;
+      logic [ADDRESS_BITS-1:0] address, write_address;
       logic [X_BITS:0] threshold_q;
-      logic reached;
+      logic reached, write;
+      assign write_address = DEPTH > 1 ? ADDRESS_BITS'(cfg_address >> LANE_BITS) : '0;
+      assign write = WRITABLE != 0 && cfg_write && cfg_address >> (LANE_BITS + $clog2(DEPTH)) == 24'd1 &&
+          (cfg_address & 24'((1 << LANE_BITS) - 1)) == 24'(p);
       if (BLOCK) begin : g_block
-        (* rom_style = "block" *) logic [PE*(X_BITS+1)-1:0] words[DEPTH];
+        (* no_rw_check, rom_style = "block" *) logic [PE*(X_BITS+1)-1:0] words[DEPTH];
         logic [X_BITS:0] fetched_q;
         initial $readmemh(FILE, words);
         always_ff @(posedge clk) begin
+          if (write) words[write_address][p*(X_BITS+1)+:X_BITS+1] <= (X_BITS + 1)'(cfg_data);
           if (enable) fetched_q <= words[address][p*(X_BITS+1)+:X_BITS+1];
           if (enable) threshold_q <= fetched_q;
         end
       end else begin : g_logic
-        (* rom_style = "logic" *) logic [PE*(X_BITS+1)-1:0] words[DEPTH];
+        (* no_rw_check, rom_style = "logic" *) logic [PE*(X_BITS+1)-1:0] words[DEPTH];
         initial $readmemh(FILE, words);
-        always_ff @(posedge clk) if (enable) threshold_q <= words[address][p*(X_BITS+1)+:X_BITS+1];
+        always_ff @(posedge clk) begin
+          if (write) words[write_address][p*(X_BITS+1)+:X_BITS+1] <= (X_BITS + 1)'(cfg_data);
+          if (enable) threshold_q <= words[address][p*(X_BITS+1)+:X_BITS+1];
+        end
       end
       assign reached = {1'b0, x_q[p*X_BITS+:X_BITS]} >= threshold_q;
 

@@ -16,6 +16,7 @@ SOURCES = (
     "link_requests.sv",
     "link_counters.sv",
     "link_words.sv",
+    "link_update.sv",
     "link_top.sv",
 )
 

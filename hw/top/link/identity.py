@@ -17,9 +17,9 @@ MAX_NAME = 63
 
 
 class Feature(IntFlag):
-    """What a circuit can do beyond answering; none of these can be built yet."""
+    """What a circuit can do beyond answering."""
 
-    THRESHOLDS = 1  # takes new thresholds while it runs
+    THRESHOLDS = 1  # takes new thresholds or weights while it runs
 
 
 @dataclass(frozen=True, slots=True)

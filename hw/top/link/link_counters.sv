@@ -8,8 +8,8 @@ module link_counters (
     input  logic [7:0] code,
     input  logic       stop_bit_missing,
 
-    /// Byte 0 to COUNTER_BYTES - 1, least significant of each counter first. With `read` the byte is taken: the more
-    /// significant byte of a counter is that of the moment in which the other one was taken.
+    /// Byte 0 to COUNTER_BYTES - 1, least significant of each counter first; `data` follows one cycle later. With `read`
+    /// the byte is taken: both bytes of a counter are of the same moment.
     input  logic [4:0] address,
     input  logic       read,
     output logic [7:0] data
@@ -17,11 +17,10 @@ module link_counters (
   localparam int COUNTERS = link_pkg::COUNTED_CODES + 1;
 
   logic [15:0] counts_q[COUNTERS];
+  logic [15:0] count_q;
   logic [7:0] high_q;
 
-  logic [15:0] count;
-  assign count = counts_q[address[4:1]];
-  assign data  = address[0] ? high_q : count[7:0];
+  assign data = address[0] ? high_q : count_q[7:0];
 
   always_ff @(posedge clk) begin
     for (int i = 0; i < COUNTERS; i++) begin
@@ -29,6 +28,7 @@ module link_counters (
       else if ((i < link_pkg::COUNTED_CODES ? judged && code == 8'(i) : stop_bit_missing) && counts_q[i] != '1)
         counts_q[i] <= counts_q[i] + 16'd1;
     end
-    if (read && !address[0]) high_q <= count[15:8];
+    count_q <= counts_q[address[4:1]];
+    if (read && !address[0]) high_q <= count_q[15:8];
   end
 endmodule

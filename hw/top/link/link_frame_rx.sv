@@ -5,8 +5,10 @@
 /// cut short, too long, checksum, version, type, length; so every verdict but the first three is about a frame that
 /// arrived as it was sent.
 module link_frame_rx #(
-    /// Payload of INFER, and the longest of any request, 1 to 65535 bytes.
+    /// Payload of INFER, 1 to 65535 bytes.
     parameter int INPUT_BYTES = 64,
+    /// 1: THRESHOLDS is supported.
+    parameter int WRITABLE = 0,
     /// Silence inside a frame, in clock cycles, after which it counts as cut short.
     parameter int TIMEOUT_CLOCKS = 512000
 ) (
@@ -49,6 +51,7 @@ module link_frame_rx #(
     S_CRC3
   } state_e;
 
+  localparam int LONGEST = WRITABLE != 0 && INPUT_BYTES < link_pkg::WORD_BYTES ? link_pkg::WORD_BYTES : INPUT_BYTES;
   localparam int TIMER_BITS = $clog2(TIMEOUT_CLOCKS);
 
   state_e state_q;
@@ -65,10 +68,11 @@ module link_frame_rx #(
   logic [15:0] length, expected;
   assign silent          = timer_q == TIMER_BITS'(TIMEOUT_CLOCKS - 1);
   assign known           = kind_q >= link_pkg::PING && kind_q <= link_pkg::THRESHOLDS;
-  assign expected        = kind_q == link_pkg::INFER ? 16'(INPUT_BYTES) : 16'd0;
+  assign expected        = kind_q == link_pkg::INFER ? 16'(INPUT_BYTES) :
+                           kind_q == link_pkg::THRESHOLDS ? 16'(link_pkg::WORD_BYTES) : 16'd0;
   assign length          = {in_data, length_q[7:0]};
   // At once, not after its last byte: a length broken on the way would swallow thousands of bytes.
-  assign too_long        = {1'b0, length} > 17'(INPUT_BYTES);
+  assign too_long        = {1'b0, length} > 17'(LONGEST);
 
   assign write_data      = in_data;
   assign write_address   = index_q;
@@ -85,7 +89,7 @@ module link_frame_rx #(
     else if (broken_q || crc_q != link_pkg::CRC_RESIDUE) verdict = link_pkg::BAD_CRC;
     else if (version_q != link_pkg::VERSION) verdict = link_pkg::BAD_VERSION;
     else if (!known) verdict = link_pkg::BAD_TYPE;
-    else if (kind_q == link_pkg::THRESHOLDS) verdict = link_pkg::NOT_SUPPORTED;
+    else if (kind_q == link_pkg::THRESHOLDS && WRITABLE == 0) verdict = link_pkg::NOT_SUPPORTED;
     else if (length_q != expected) verdict = link_pkg::BAD_LENGTH;
     else verdict = link_pkg::OK;
   end

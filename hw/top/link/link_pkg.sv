@@ -9,6 +9,8 @@ package link_pkg;
   localparam logic [7:0] INFER = 8'h03;
   localparam logic [7:0] COUNTERS = 8'h04;
   localparam logic [7:0] THRESHOLDS = 8'h05;
+  /// Payload of THRESHOLDS: one word.
+  localparam int WORD_BYTES = 8;
   /// Set in the type of an answer to a request that was carried out.
   localparam logic [7:0] ANSWER = 8'h80;
   localparam logic [7:0] ERROR = 8'hFF;

@@ -21,6 +21,8 @@ module link_requests #(
     input  logic [ 7:0] kind,
     input  logic [15:0] sequence_number,
     input  logic [ 7:0] code,
+    /// With `judged`: this request cannot be carried out now.
+    input  logic        busy,
     /// With `judged`: there was no room for this request.
     output logic        dropped,
 
@@ -44,7 +46,7 @@ module link_requests #(
   // A payload that met a full queue at its first byte has holes, even where there is room at its last.
   logic room, take, lost, full;
   assign full    = full_q || (write_valid && !room);
-  assign lost    = !room || full_q;
+  assign lost    = !room || full_q || busy;
   assign dropped = judged && lost;
   assign take    = judged && !lost;
 

@@ -13,6 +13,8 @@ module link_top #(
     parameter int OUT_WIDTH = 32,
     /// Whether output elements are two's complement.
     parameter bit OUT_SIGNED = 1,
+    /// 1: the network has a configuration port.
+    parameter int WRITABLE = 0,
     /// Requests on their way at once, a power of two, at least 2.
     parameter int SLOTS = 4,
     /// Bytes of HELLO's answer, 1 to 255.
@@ -38,6 +40,13 @@ module link_top #(
     input  logic [OUT_WIDTH-1:0] net_out_data,
     input  logic                 net_out_valid,
     output logic                 net_out_ready,
+
+    /// To the network's configuration port, where it has one.
+    output logic                 cfg_valid,
+    input  logic                 cfg_ready,
+    output logic                 cfg_last,
+    output logic [         23:0] cfg_address,
+    output logic [         31:0] cfg_data,
 
     /// A request is being answered.
     output logic                 busy,
@@ -66,6 +75,7 @@ module link_top #(
   logic write_valid, judged;
   link_frame_rx #(
       .INPUT_BYTES(INPUT_BYTES),
+      .WRITABLE(WRITABLE),
       .TIMEOUT_CLOCKS(TIMEOUT_BYTES * 10 * CLOCKS_PER_BIT)
   ) u_frame_rx (
       .clk,
@@ -82,9 +92,36 @@ module link_top #(
       .code(request_code)
   );
 
+  // An update's word goes by the requests that wait: it must not stand behind an INFER that waits for the update's end.
+  logic word, word_full, dropped;
+  assign word = request_kind == link_pkg::THRESHOLDS && request_code == link_pkg::OK;
+  if (WRITABLE != 0) begin : g_update
+    link_update u_update (
+        .clk,
+        .rst,
+        .write_data,
+        .write_valid,
+        .take(judged && word && !dropped),
+        .full(word_full),
+        .cfg_valid,
+        .cfg_ready,
+        .cfg_last,
+        .cfg_address,
+        .cfg_data
+    );
+  end else begin : g_no_update
+    logic unused;
+    assign unused      = cfg_ready;
+    assign word_full   = 1'b0;
+    assign cfg_valid   = 1'b0;
+    assign cfg_last    = 1'b0;
+    assign cfg_address = '0;
+    assign cfg_data    = '0;
+  end
+
   logic [15:0] sequence_number;
   logic [7:0] kind, code;
-  logic dropped, answer_valid, start_ready, done;
+  logic answer_valid, start_ready, done;
   link_requests #(
       .BYTES(INPUT_BYTES),
       .SLOTS(SLOTS)
@@ -98,6 +135,7 @@ module link_top #(
       .kind(request_kind),
       .sequence_number(request_sequence),
       .code(request_code),
+      .busy(word && word_full),
       .dropped,
       .net_data(net_in_data),
       .net_valid(net_in_valid),
@@ -109,12 +147,14 @@ module link_top #(
       .answer_ready(done)
   );
 
-  // What is being answered is an accepted INFER: a register, because whole streams hang on it.
-  logic infer_q, refused_q;
-  logic [7:0] element_q, index_q;
   logic start, accepted;
-  assign start        = answer_valid && start_ready;
-  assign accepted     = code == link_pkg::OK;
+  assign start    = answer_valid && start_ready;
+  assign accepted = code == link_pkg::OK;
+
+  // What is being answered, in registers, because whole streams hang on it.
+  logic infer_q, hello_q, counters_q, refused_q;
+  logic [15:0] answer_length_q;
+  logic [7:0] answer_kind_q, code_q, element_q, index_q;
   assign busy         = answer_valid;
   assign refused      = refused_q;
   assign last_element = element_q;
@@ -136,11 +176,7 @@ module link_top #(
   );
   assign net_out_ready = words_in_ready && infer_q;
 
-  // A byte takes at least 40 cycles on the line: the next one has long been read.
-  logic [7:0] hello_q;
-  always_ff @(posedge clk) hello_q <= HELLO[8*index_q+:8];
-
-  logic [7:0] count_data, payload_data;
+  logic [7:0] count_data, hello_data_q, payload_data;
   logic payload_valid, payload_ready;
   link_counters u_counters (
       .clk,
@@ -153,31 +189,15 @@ module link_top #(
       .data(count_data)
   );
 
-  logic [15:0] answer_length;
-  logic [7:0] answer_kind;
+  // A byte takes at least 40 cycles on the line: the next one has long been read.
+  always_ff @(posedge clk) hello_data_q <= HELLO[8*index_q+:8];
+
+  assign payload_valid = !infer_q || words_valid;
   always_comb begin
-    answer_kind   = accepted ? kind | link_pkg::ANSWER : link_pkg::ERROR;
-    answer_length = 16'd1;
-    payload_valid = 1'b1;
-    payload_data  = code;
-    if (accepted) begin
-      case (kind)
-        link_pkg::INFER: begin
-          answer_length = 16'(4 * OUTPUT_WORDS);
-          payload_valid = words_valid;
-          payload_data  = words_data;
-        end
-        link_pkg::HELLO: begin
-          answer_length = 16'(HELLO_BYTES);
-          payload_data  = hello_q;
-        end
-        link_pkg::COUNTERS: begin
-          answer_length = 16'(link_pkg::COUNTER_BYTES);
-          payload_data  = count_data;
-        end
-        default: answer_length = 16'd0;
-      endcase
-    end
+    if (infer_q) payload_data = words_data;
+    else if (hello_q) payload_data = hello_data_q;
+    else if (counters_q) payload_data = count_data;
+    else payload_data = code_q;
   end
   assign words_ready = payload_ready && infer_q;
 
@@ -188,9 +208,9 @@ module link_top #(
       .rst,
       .start_valid (answer_valid),
       .start_ready,
-      .start_kind  (answer_kind),
+      .start_kind  (answer_kind_q),
       .start_sequence(sequence_number),
-      .start_length(answer_length),
+      .start_length(answer_length_q),
       .in_data     (payload_data),
       .in_valid    (payload_valid),
       .in_ready    (payload_ready),
@@ -221,6 +241,21 @@ module link_top #(
       if (net_out_valid && net_out_ready) element_q <= 8'(net_out_data);
       if (start) index_q <= '0;
       else if (payload_ready) index_q <= index_q + 8'd1;
+    end
+  end
+
+  // Taken as an answer starts, used from the next cycle on.
+  always_ff @(posedge clk) begin
+    if (start) begin
+      hello_q       <= accepted && kind == link_pkg::HELLO;
+      counters_q    <= accepted && kind == link_pkg::COUNTERS;
+      code_q        <= code;
+      answer_kind_q <= accepted ? kind | link_pkg::ANSWER : link_pkg::ERROR;
+      if (!accepted) answer_length_q <= 16'd1;
+      else if (kind == link_pkg::INFER) answer_length_q <= 16'(4 * OUTPUT_WORDS);
+      else if (kind == link_pkg::HELLO) answer_length_q <= 16'(HELLO_BYTES);
+      else if (kind == link_pkg::COUNTERS) answer_length_q <= 16'(link_pkg::COUNTER_BYTES);
+      else answer_length_q <= 16'd0;
     end
   end
 endmodule

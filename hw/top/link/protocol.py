@@ -100,8 +100,8 @@ def encode_frame(kind: int, sequence: int, payload: bytes = b"", version: int = 
 
 
 def encode_request(kind: Kind, sequence: int, payload: bytes = b"") -> bytes:
-    """A request. INFER has one byte per pixel code, in the input stream's order (H, W, C); THRESHOLDS what a later
-    version will say; the others have no payload. Raises HardwareError for ERROR, which is no request, and for a
+    """A request. INFER has one byte per pixel code, in the input stream's order (H, W, C); THRESHOLDS what
+    `encode_word` gives; the others have no payload. Raises HardwareError for ERROR, which is no request, and for a
     payload where none belongs."""
     if kind is Kind.ERROR:
         raise HardwareError("expected a request, got ERROR, which only a board sends")
@@ -109,6 +109,13 @@ def encode_request(kind: Kind, sequence: int, payload: bytes = b"") -> bytes:
         wanted = "payload" if kind is Kind.INFER else "no payload"
         raise HardwareError(f"{kind.name}: expected {wanted}, got {len(payload)} bytes")
     return encode_frame(kind, sequence, payload)
+
+
+def encode_word(address: int, data: int, last: bool) -> bytes:
+    """The payload of THRESHOLDS: 32 bits for an address of `hw.registers`, the update's last word or not."""
+    if not 0 <= address < 1 << 24 or not 0 <= data < 1 << 32:
+        raise HardwareError(f"expected an address of 24 bits and data of 32, got {address:#x} and {data:#x}")
+    return struct.pack("<II", data, address | last << 24)
 
 
 def answer_payload(frame: Frame, request: Kind) -> bytes:

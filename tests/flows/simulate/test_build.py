@@ -13,8 +13,10 @@ from flows.simulate.toolchain import find_toolchain, run_tool
 from hw.dataflow import Dataflow
 from hw.inttype import IntType
 from hw.ops.fifo.fifo import Fifo
+from hw.ops.matvec.matvec import MatVec
 
 MODULE = import_module("flows.simulate.build")  # the package exports a function of the same name
+W, INT4, UINT8 = np.array([[3, -8, 0, 7], [1, 2, -3, 4]]), IntType(4, True), IntType(8, False)
 
 
 def buffer(depth: int) -> Dataflow:
@@ -57,6 +59,19 @@ def test_a_rebuilt_library_is_the_one_that_runs(tmp_path):
         with Simulator(buffer(depth), build(buffer(depth), tmp_path)) as simulator:
             with pytest.raises(FlowError, match=f"after {depth} of 40 beats in"):
                 simulator.run(np.zeros((10, 4), dtype=np.int64), stall_out=1.0, watchdog=50)
+
+
+@pytest.mark.sim
+def test_other_memories_need_no_compilation(tmp_path, compilations):
+    """Weights are read when the circuit starts; the wrong ones beside a library are refused."""
+    codes = np.arange(12).reshape(3, 4)
+    circuits = [Dataflow("net", (MatVec("fc0", (), weights, INT4, UINT8, 1, 1),)) for weights in (W, W[::-1])]
+    for dataflow in circuits:
+        with Simulator(dataflow, build(dataflow, tmp_path)) as simulator:
+            np.testing.assert_array_equal(simulator.run(codes).outputs, dataflow.golden(codes))
+    assert len(compilations) == 1
+    with pytest.raises(FlowError, match="fc0_weights.hex: expected this dataflow's memory, found none or another"):
+        Simulator(circuits[0], tmp_path / "library.so")
 
 
 @pytest.mark.sim

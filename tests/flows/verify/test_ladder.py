@@ -15,8 +15,9 @@ from flows.compile.network import Activation, Range
 from flows.compile.staircase import Affine, CountThresholds, Staircase
 from flows.config import CompileConfig, VerifyConfig
 from flows.simulate.build import build
-from flows.verify.ladder import Evidence, select, verify
+from flows.verify.ladder import Evidence, verify
 from flows.verify.reference import excuse, run_reference
+from flows.verify.rung import select
 from hw.dataflow import Dataflow
 from hw.inttype import IntType
 from tests.flows.compile.qonnx_networks import lenet
@@ -34,7 +35,7 @@ def evidence(tmp_path_factory) -> Evidence:
 
 
 def rungs(evidence: Evidence, tmp_path: Path) -> dict[str, dict]:
-    record = verify(evidence, VerifyConfig(qonnx=6, finn=6, golden=0, rtl=0), tmp_path)
+    record = verify(evidence, VerifyConfig(qonnx=6, finn=6, golden=0, rtl=0, netlist=0, routed=0), tmp_path)
     return {rung["rung"]: rung for rung in record["rungs"]}
 
 

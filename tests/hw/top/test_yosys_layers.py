@@ -17,6 +17,7 @@ from hw.ops.vote.vote import Vote
 from hw.ops.window.window import Window
 from hw.top.stitch import top_module, write
 from tests.hw.top.test_yosys import elaborate
+from tests.hw.writable_network import convolutional, lone_threshold
 
 INT6, UINT2 = IntType.parse("INT6"), IntType.parse("UINT2")
 
@@ -68,6 +69,8 @@ DATAFLOWS = {
     "bipolar_weights": layer("BIPOLAR", "INT3", 4, True),
     "signal": signal(),
     "ensemble": ensemble(),
+    "writable_blocks": convolutional(0, memory="block"),
+    "writable_registers": lone_threshold(0),
 }
 
 

@@ -83,6 +83,10 @@ module board_top #(
   logic out_valid, out_ready;
   logic [7:0] last_element;
   logic busy, refused;
+  logic cfg_valid, cfg_ready, cfg_last;
+  logic [23:0] cfg_address;
+  logic [31:0] cfg_data;
+  assign cfg_ready = 1'b0;
 
   link_top #(
       .CLOCKS_PER_BIT(CLOCKS_PER_BIT),
@@ -90,6 +94,7 @@ module board_top #(
       .OUTPUT_WORDS(4),
       .OUT_WIDTH(8),
       .OUT_SIGNED(1'b0),
+      .WRITABLE(0),
       .SLOTS(4),
       .HELLO_BYTES(34),
       .HELLO(272'h<hello>),
@@ -105,6 +110,11 @@ module board_top #(
       .net_out_data(out_data),
       .net_out_valid(out_valid),
       .net_out_ready(out_ready),
+      .cfg_valid,
+      .cfg_ready,
+      .cfg_last,
+      .cfg_address,
+      .cfg_data,
       .busy,
       .refused,
       .last_element
