@@ -11,7 +11,7 @@ demo: setup
 	@.venv/bin/holdfast run digits --out $(RUN)
 
 test: setup
-	@.venv/bin/python -m pytest tests
+	@.venv/bin/python -m pytest tests -n 2 --dist loadfile
 
 clean:
 	rm -rf .venv .venv.lock runs build dist *.egg-info
