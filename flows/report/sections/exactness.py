@@ -15,10 +15,9 @@ RUNGS = {
     "finn": "FINN's hardware graph",
     "rtl": "the generated SystemVerilog, cycle by cycle",
     "netlist": "the mapped netlist after synthesis",
-    "routed": "the placed and routed netlist",
     "board": "the bitstream on the board",
 }
-EXPECTED = ("brevitas", "qonnx", "golden", "finn", "rtl", "netlist", "routed")
+EXPECTED = ("brevitas", "qonnx", "golden", "finn", "rtl", "netlist")
 CIRCUIT = "rtl"
 
 
