@@ -30,7 +30,7 @@ def check(case: Case, folder: Path, *, circuit: bool = True) -> str:
     record = json.loads((folder / "compile.json").read_text())
     pictures = images(case, RANDOM_IMAGES)
     codes = pictures.transpose(0, 2, 3, 1).reshape(len(pictures), *dataflow.input.shape).astype(np.int64)
-    trace = {op.name: values for op, values in dataflow.trace(codes)}
+    trace = dict(dataflow.values(codes))
     golden = dataflow.golden(codes)
     for name, values in GoldenSession(dataflow).intermediates(codes).items():
         equal(f"onnxruntime {name}", trace[name], values)

@@ -1,4 +1,4 @@
-"""Off-by-one faults to plant in a circuit, and the operator that the hunt names."""
+"""Faults, mostly of one, to plant in a circuit, and the operator that the hunt names."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ def border(op: Op) -> Op:
 
 
 def depth(op: Op) -> Op:
-    return replace(op, depth=op.depth - 1)
+    """The shallowest fifo that there is."""
+    return replace(op, depth=2)
 
 
 def planted(dataflow: Dataflow, name: str, fault: Callable[[Op], Op]) -> Dataflow:
@@ -51,7 +52,7 @@ def caught(dataflow: Dataflow, faulty: Dataflow, codes: np.ndarray, folder: Path
     """Runs the faulty circuit against the golden integers of the right one: the operator that is named first."""
 
     def simulate(prefix: Dataflow, place: Path) -> Callable[[np.ndarray], np.ndarray]:
-        part = cut(faulty, prefix.ops[-1].name)
+        part = cut(faulty, prefix.ops[-1].name.removesuffix("_side_by_side"))  # of an operator with several streams
         library = build(part, place)
 
         def run(some: np.ndarray) -> np.ndarray:

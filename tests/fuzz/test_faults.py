@@ -18,7 +18,7 @@ from hw.ops.threshold.threshold import Threshold
 from tests.fuzz import faults
 from tests.fuzz.operators import on_thresholds
 from tests.hw.ops.conftest import random_codes
-from tests.hw.small_graph import residual
+from tests.hw.small_graph import residual_with_fifos
 
 INT9 = IntType(9, True)
 
@@ -58,7 +58,7 @@ def test_every_weight_that_is_off_by_one_is_caught(tmp_path: Path) -> None:
 
 
 def network() -> Dataflow:
-    return with_branch_depths(residual(3))
+    return with_branch_depths(residual_with_fifos(3))
 
 
 @pytest.mark.sim
@@ -85,12 +85,12 @@ def test_a_fault_inside_a_network_is_named(kind: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.sim
-def test_a_fifo_that_is_one_too_shallow_stops_the_circuit_and_is_named(tmp_path: Path) -> None:
+def test_a_fifo_that_is_too_shallow_stops_the_circuit_and_is_named(tmp_path: Path) -> None:
     right, codes = network(), random_codes(network().input, 4, 2)
     wrong = faults.planted(right, "skip", faults.depth)
     with Simulator(right, build(right, tmp_path / "right")) as simulator:
         np.testing.assert_array_equal(simulator.run(codes).outputs, right.golden(codes))
     with Simulator(wrong, build(wrong, tmp_path / "wrong")) as simulator, pytest.raises(FlowError) as stopped:
         simulator.run(codes)
-    assert "no beat moved" in str(stopped.value) and "sum0 waits for conv0" in str(stopped.value)
+    assert "no beat moved" in str(stopped.value) and "sum0 waits for conv0_fifo" in str(stopped.value)
     assert "a fifo in front of it is too shallow" in str(stopped.value)

@@ -62,6 +62,19 @@ def residual(seed: int = 0) -> Dataflow:
     return Dataflow("residual", ops, sources)
 
 
+def residual_with_fifos(seed: int = 0) -> Dataflow:
+    """`residual` with a fifo on each stream into its sum and its concatenation."""
+    base = residual(seed)
+    ops, sources = list(base.ops), dict(base.sources)
+    for join, port, name in (("sum0", 0, "conv0"), ("join0", 0, "act0")):
+        stream = base.streams[name]
+        place = next(i for i, op in enumerate(ops) if op.name == name) + 1
+        ops.insert(place, Fifo(f"{name}_fifo", stream.shape, stream.dtype, stream.parallel, 2))
+        sources[f"{name}_fifo"] = (name,)
+        sources[join] = tuple(f"{name}_fifo" if i == port else s for i, s in enumerate(sources[join]))
+    return Dataflow("residual", tuple(ops), sources)
+
+
 def residual_by_hand(dataflow: Dataflow, codes: np.ndarray) -> np.ndarray:
     """What `residual` says, written out: codes (N, 4, 4, 2) -> scores and label (N, 6)."""
     ops = {op.name: op for op in dataflow.ops}

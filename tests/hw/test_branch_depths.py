@@ -17,7 +17,7 @@ from hw.errors import HardwareError
 from hw.inttype import IntType
 from hw.op import Op, needs_of
 from hw.ops.argmax.argmax import Argmax
-from tests.hw.small_graph import residual
+from tests.hw.small_graph import residual, residual_with_fifos
 
 UINT3, INT3 = IntType(3, False), IntType(3, True)
 ENDLESS = 2000
@@ -141,19 +141,6 @@ def test_nested_branches_and_channels_that_wait_for_their_turn(tmp_path: Path) -
     dataflow = with_branch_depths(residual_with_fifos())
     paced = interval(dataflow, tmp_path / "sized", True)
     assert paced <= 1.1 * dataflow.cycles_per_frame_bound
-
-
-def residual_with_fifos() -> Dataflow:
-    """`residual` with a fifo on each stream into its sum and its concatenation."""
-    base = residual()
-    ops, sources = list(base.ops), dict(base.sources)
-    for join, port, name in (("sum0", 0, "conv0"), ("join0", 0, "act0")):
-        stream = base.streams[name]
-        place = next(i for i, op in enumerate(ops) if op.name == name) + 1
-        ops.insert(place, op_class("fifo")(f"{name}_fifo", stream.shape, stream.dtype, stream.parallel, 2))
-        sources[f"{name}_fifo"] = (name,)
-        sources[join] = tuple(f"{name}_fifo" if i == port else s for i, s in enumerate(sources[join]))
-    return Dataflow("residual", tuple(ops), sources)
 
 
 def test_the_longer_branch_needs_next_to_nothing() -> None:
