@@ -98,19 +98,20 @@ def _deploy_branch(layers: list[Layer], incoming: Levels | None, exact: bool, se
     quantizers by the circuit's; whether all stays exact."""
     for layer in layers:
         factor, offset = fold(layer.norm)
-        noisy, seed, spread = isinstance(layer.activation, QuantSQ), next(seeds), 0
+        noisy, seed, reach = isinstance(layer.activation, QuantSQ), next(seeds), 0
         if exact:
             weight, scale = integer_weight(layer.linear)
             unit = scale * incoming.unit
             if not _is_power_of_two(unit):
                 raise ModelError(f"deploy: expected power-of-two scales, got a unit of {unit}")
             bound = weight.abs().flatten(1).sum(1) * incoming.magnitude
+            step = scale * incoming.step  # what two sums differ by at least: the circuit counts from the lowest level
             if noisy:
-                spread = noise_spread(layer.activation.levels.step, factor, unit, bound)
-            factor, offset, exact = exact_affine(factor, offset, bound + spread, unit)
+                spread = noise_spread(layer.activation.levels.step, factor, step, bound)
+                reach = spread * round(step / unit)
+            factor, offset, exact = exact_affine(factor, offset, bound + reach, unit)
             if noisy:
-                gain = (factor.abs() * unit).float()
-                layer.activation.quantizer.noise = Noise(spread, gain, seed)
+                layer.activation.quantizer.noise = Noise(spread, (factor.abs() * step).float(), seed)
         layer.norm = Affine(factor, offset)
         incoming = None if incoming is None else layer.after(incoming)
     return exact
