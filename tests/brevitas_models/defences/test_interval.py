@@ -23,7 +23,7 @@ def network_of(config: NetworkConfig, activation: Activation):
 
 
 @pytest.mark.parametrize("config", [SMALL, RESNET], ids=["lenet", "resnet"])
-@pytest.mark.parametrize("activation", list(Activation))
+@pytest.mark.parametrize("activation", [one for one in Activation if one is not Activation.SQ])  # random: no bounds
 def test_no_neighbour_is_outside_the_bounds(config: NetworkConfig, activation: Activation) -> None:
     network = network_of(config, activation)
     random = np.random.default_rng(0)
