@@ -61,7 +61,7 @@ def built(tmp_path_factory):
 @pytest.mark.slow
 def test_record(built):
     folder, record, said = built
-    assert record.keys() == KEYS
+    assert record.keys() == KEYS | {"network_id", "build_id"}
     assert json.loads(json.dumps(record)) == record
     assert (record["board"], record["device"], record["bitstream"]) == ("ulx3s_85f", "LFE5U-85F", "ulx3s_85f.bit")
     assert record["bytes"] == (folder / "ulx3s_85f.bit").stat().st_size > 10_000
