@@ -47,7 +47,7 @@ def test_the_record_has_its_shape(result: Result) -> None:
     assert list(record["networks"]) == ["defended", "float"]
     for network in record["networks"].values():
         assert set(network) == {
-            *("title", "weight_bits", "activation_bits", "clean", "attacks", "worst_case", "curve", "audit")
+            *("title", "weight_bits", "activation_bits", "clean", "attacks", "worst_case", "curve", "layers", "audit")
         }
         assert network["clean"]["images"] == 397 and network["worst_case"]["images"] == 40
         for attack in network["attacks"]:

@@ -41,8 +41,8 @@ def test_the_gates_give_the_golden_integers(mapped, tmp_path: Path) -> None:
 @pytest.mark.sim
 @pytest.mark.synth
 @pytest.mark.slow
-@pytest.mark.parametrize("operator", ["sum0", "fc0"])
-def test_a_wrong_gate_is_counted_and_its_operator_named(mapped, operator: str, tmp_path: Path) -> None:
+def test_a_wrong_gate_is_counted_and_its_operator_named(mapped, tmp_path: Path) -> None:
+    operator = "sum0"  # all of its carries add; one of a matrix unit's may count beats, and stop the circuit instead
     dataflow, design = mapped
     carry = next(c for c in design.cells if c.kind == "CCU2C" and c.name.startswith(f"u_network.u_{operator}."))
     flipped = {"INIT0": "".join("10"[int(bit)] for bit in carry.parameters["INIT0"])}
