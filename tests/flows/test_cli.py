@@ -53,7 +53,7 @@ def test_a_file_is_a_preset_too(fakes: Path) -> None:
     assert "double   unchanged" in call("run", "here/config.toml", "--out", "here").stderr
 
 
-PRESETS = "digits, digits-sq, mnist-certified, mnist-lenet5, mnist-mlp, mnist-robust"
+PRESETS = "digits, digits-sq, mnist-certified, mnist-lenet5, mnist-mlp"
 
 
 @pytest.mark.parametrize(

@@ -23,13 +23,13 @@ def test_presets_are_complete_and_named_as_their_file(name: str) -> None:
 
 
 def test_the_presets_are_there() -> None:
-    assert preset_names() == ["digits", "digits-sq", "mnist-certified", "mnist-lenet5", "mnist-mlp", "mnist-robust"]
+    assert preset_names() == ["digits", "digits-sq", "mnist-certified", "mnist-lenet5", "mnist-mlp"]
 
 
 def test_an_unknown_preset_names_the_nearest() -> None:
     with pytest.raises(FlowError) as caught:
         load_preset("digit")
-    presets = "digits, digits-sq, mnist-certified, mnist-lenet5, mnist-mlp, mnist-robust"
+    presets = "digits, digits-sq, mnist-certified, mnist-lenet5, mnist-mlp"
     assert str(caught.value) == f"unknown preset 'digit'; did you mean digits?; presets: {presets}"
 
 
