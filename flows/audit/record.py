@@ -31,6 +31,15 @@ def read(run: Path) -> dict | None:
     return record if record.get(ATTACK_RECORD) == digest.of_file(attack) else None
 
 
+def headline(network: dict) -> dict[str, object]:
+    """Of one network of an audit: `verdict`, and the accuracies `worst_case` and `own_gradient`."""
+    return {
+        "verdict": network["audit"]["verdict"],
+        "worst_case": network["worst_case"]["accuracy"],
+        "own_gradient": network["audit"]["own_gradient"]["accuracy"],
+    }
+
+
 def merged(run: Path, record: dict) -> dict:
     """`record` with the networks of the audit that is already there, where that was made with the same effort."""
     old = read(run)

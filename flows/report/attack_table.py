@@ -8,7 +8,9 @@ from pathlib import Path
 from flows.attack.batch import LINF
 from flows.audit import record as audit_record
 from flows.errors import FlowError
+from flows.report.between import write_between
 from flows.report.summary import write_whole
+from flows.report.words import percent
 
 FOLDER, RECORD = "campaigns", "campaign.json"
 NONE, WORST, VERDICT = "none", "worst case", "`holdfast audit`"
@@ -45,13 +47,7 @@ def _audit(target: dict) -> dict[str, object] | None:
     network = record and record["networks"].get(target["network"])
     if not network:
         return None
-    return {
-        "verdict": network["audit"]["verdict"],
-        "worst_case": network["worst_case"]["accuracy"],
-        "own_gradient": network["audit"]["own_gradient"]["accuracy"],
-        "images": record["images"],
-        "epsilon": record["epsilon"],
-    }
+    return audit_record.headline(network) | {key: record[key] for key in ("images", "epsilon")}
 
 
 def marks(name: str) -> tuple[str, str]:
@@ -80,13 +76,10 @@ def table(results: Path, name: str) -> str:
 
 def write_page(page: Path, results: Path) -> None:
     """Puts the table of every published campaign that the page has marks for between them."""
-    text = page.read_text()
     for file in sorted((results / FOLDER).glob("*.json")):
         begin, end = marks(file.stem)
-        if text.count(begin) == 1 and text.count(end) == 1:
-            before, rest = text.split(begin)
-            text = f"{before}{begin}\n{table(results, file.stem)}\n{end}{rest.split(end)[1]}"
-    write_whole(page, text)
+        if begin in page.read_text():
+            write_between(page, begin, end, table(results, file.stem))
 
 
 def _find(rows: list[dict], **wanted: object) -> dict | None:
@@ -98,8 +91,8 @@ def _linf_first(budget: tuple[str, float]) -> tuple[bool, str, float]:
 
 
 def _cell(row: dict | None) -> str:
-    return "-" if row is None else f"{100 * row['accuracy']:.1f} %"
+    return "-" if row is None else percent(row["accuracy"])
 
 
 def _verdict(found: dict | None) -> str:
-    return "-" if found is None else f"{found['verdict']}, {100 * found['worst_case']:.1f} %"
+    return "-" if found is None else f"{found['verdict']}, {percent(found['worst_case'])}"

@@ -75,12 +75,7 @@ def _audit_of(run: Path) -> dict[str, object]:
     record = audit_record.read(run)
     if record is None or "defended" not in record["networks"]:
         return {}
-    network = record["networks"]["defended"]
-    figures = {
-        "verdict": network["audit"]["verdict"],
-        "worst_case": network["worst_case"]["accuracy"],
-        "own_gradient": network["audit"]["own_gradient"]["accuracy"],
-    }
+    figures = audit_record.headline(record["networks"]["defended"])
     return {"audit": figures | {key: record[key] for key in ("images", "seed", "effort")}}
 
 

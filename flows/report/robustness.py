@@ -13,6 +13,7 @@ from flows.report.between import write_between
 from flows.report.run_files import open_run
 from flows.report.sections import accuracy
 from flows.report.summary import write_whole
+from flows.report.words import percent
 
 BEGIN, END = "<!-- robustness: made by `holdfast study`; do not edit -->", "<!-- end of robustness -->"
 FLOAT_BITS = 32
@@ -64,9 +65,9 @@ def rows_of(run: Path, command: str) -> list[dict[str, object]]:
             "command": command,
         }
         if network.key in audited["networks"] and audited["images"] == seen.images:
-            deeper = audited["networks"][network.key]
-            row["worst_case"] = min(row["worst_case"], deeper["worst_case"]["accuracy"])
-            row |= {"audit": deeper["audit"]["verdict"], "audited": True}
+            deeper = audit_record.headline(audited["networks"][network.key])
+            row["worst_case"] = min(row["worst_case"], deeper["worst_case"])
+            row |= {"audit": deeper["verdict"], "audited": True}
         if network.key == "defended":
             row |= _certified(run)
         rows.append(row | {"twin_of": None if network.key == "defended" else _twin(config, network.key)})
@@ -175,4 +176,4 @@ def _bits(bits: int | list[int]) -> str:
 
 
 def _share(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.1f} %"
+    return "-" if value is None else percent(value)
