@@ -74,7 +74,8 @@ def info(
     debug: Debug = False,
 ) -> None:
     """Ask a board who it is and what it has counted."""
-    from flows.link.driver import BoardLink, LinkOptions, parse_address
+    from flows.link.driver import BoardLink, parse_address
+    from flows.link.line import LinkOptions
 
     with one_line(debug):
         port, baud = parse_address(address)

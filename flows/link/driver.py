@@ -1,31 +1,24 @@
-"""The host's driver of a board: requests in, answers out, over a line that may lose and change bytes."""
+"""The host's driver of a board: who it is, its counters, inputs to outputs, new numbers for its circuit."""
 
 from __future__ import annotations
 
-import random
-import time
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-
-import serial
 
 from flows.errors import FlowError
-from flows.link.window import Window
+from flows.link.exchange import Exchange, RefusedError
+from flows.link.line import Line, LinkOptions, LinkStatistics
 from hw.errors import HardwareError
 from hw.registers import Writes
 from hw.top.link import protocol
 from hw.top.link.identity import Feature, Identity
-from hw.top.link.protocol import DAMAGED, SEQUENCE_NUMBERS, Counters, Decoder, Frame, Kind, LinkError, Refusal
+from hw.top.link.protocol import Counters, Kind, Refusal
 
 PREFIX = "serial:"
 DEFAULT_BAUD = 1_000_000
-READ_SECONDS = 0.02
-WRITE_SECONDS = 30.0
-#: Before each request: what the board is still waiting for after a lost byte is this, not the next frame's start.
-IDLE = b"\x00"
 #: Frames on the way when their numbers come round again must long have arrived.
 LARGEST_WINDOW = 255
+#: Times that an input may get lost on the board, as by its reset, while it comes in pieces.
+LOST_INPUTS = 5
 
 
 def parse_address(address: str, default: int = DEFAULT_BAUD) -> tuple[str, int]:
@@ -36,37 +29,8 @@ def parse_address(address: str, default: int = DEFAULT_BAUD) -> tuple[str, int]:
     return port, int(baud) if at else default
 
 
-@dataclass(frozen=True, slots=True)
-class LinkOptions:
-    """`timeout_s`: seconds without any answer after which what is on its way counts as lost; longer than the network
-    computes. `attempts`: times that a request is sent before it is given up: many, because a line with one damaged
-    byte in a hundred loses most long frames. `silences`: timeouts in a row after which nobody is there."""
-
-    timeout_s: float = 1.0
-    attempts: int = 200
-    silences: int = 5
-
-    def __post_init__(self) -> None:
-        if self.timeout_s <= 0 or self.attempts < 1 or self.silences < 1:
-            raise FlowError(f"expected a timeout above 0 s, at least 1 attempt and 1 silence, got {self}")
-
-
-@dataclass(slots=True)
-class LinkStatistics:
-    """What happened on the line, as the host saw it. `sent`: requests, repetitions included. `repeated`: those.
-    `timeouts`: silences. `refused`: by the board. `unexpected`: intact frames that answer nothing any more.
-    `discarded`: bytes that belonged to no intact frame."""
-
-    sent: int = 0
-    repeated: int = 0
-    timeouts: int = 0
-    refused: int = 0
-    unexpected: int = 0
-    discarded: int = 0
-
-
 class BoardLink:
-    """An open board; a context manager. `identity`: what it says of itself. `statistics`: of the line.
+    """An open board; a context manager. `identity`: what it says of itself. `line`: the serial line to it.
 
     `port`: the serial port's path. Every answer is checked by CRC-32 and belongs to the very request whose sequence
     number it carries: a request is repeated until its own answer has come, or given up. Raises FlowError where there
@@ -75,24 +39,13 @@ class BoardLink:
 
     def __init__(self, port: str, *, baud: int = DEFAULT_BAUD, options: LinkOptions | None = None) -> None:
         self.port = port
-        self.options = options or LinkOptions()
-        self.statistics = LinkStatistics()
-        self._decoder = Decoder()
-        # Answers to whom used the port before come before the first of ours, and hardly with its number.
-        self._sequence = random.SystemRandom().randrange(SEQUENCE_NUMBERS)
+        self.line = Line(port, baud, options or LinkOptions())
         try:
-            self._serial = serial.Serial(port, baud, timeout=READ_SECONDS, write_timeout=WRITE_SECONDS, exclusive=True)
-        except (OSError, ValueError) as error:
-            raise FlowError(f"{port}: expected a serial port at {baud} baud, got: {error}") from error
-        try:
-            self._serial.reset_input_buffer()
-            self._window = 1
             self.identity = self._identify()
-            self._window = min(self.identity.window, LARGEST_WINDOW)
-            longest = max(4 * self.identity.output.elements, 255)
-            self._decoder = Decoder(max_payload=min(longest, protocol.MAX_PAYLOAD))
+            longest = max(self._output_bytes, 255)
+            self.line.expect(min(self.identity.window, LARGEST_WINDOW), longest)
         except BaseException:
-            self._serial.close()
+            self.line.close()
             raise
 
     def _identify(self) -> Identity:
@@ -100,6 +53,15 @@ class BoardLink:
             return Identity.parse(self._ask(Kind.HELLO))
         except HardwareError as error:
             raise FlowError(f"{self.port}: {error}") from error
+
+    @property
+    def statistics(self) -> LinkStatistics:
+        """Of the line."""
+        return self.line.statistics
+
+    @property
+    def _output_bytes(self) -> int:
+        return 4 * self.identity.output.elements
 
     def ping(self) -> None:
         """Returns when the board has answered. Raises FlowError where it does not."""
@@ -120,22 +82,63 @@ class BoardLink:
         words = [protocol.encode_word(*pair, place == len(writes) - 1) for place, pair in enumerate(writes)]
         # The last one begins to count when it comes: no other may be repeated behind it.
         for part in (words[:-1], words[-1:]):
-            self._exchange(Kind.THRESHOLDS, part, 0, progress)
+            Exchange(self.line, Kind.THRESHOLDS, part, 0, progress).run()
 
     def infer(self, inputs: list[bytes], progress: Callable[[int], None] = lambda done: None) -> list[bytes]:
         """The output elements of every input, as `protocol.words` reads them; in the inputs' order.
 
-        `inputs`: one byte per element of the network's input each. `progress` gets the number answered. Raises
-        FlowError for another length, a request that the board refuses, or one that stayed without an answer.
+        `inputs`: one byte per element of the network's input each; whole or, where the line is so bad that this is
+        cheaper and the board can do it, in pieces. `progress` gets the number answered. Raises FlowError for another
+        length, a request that the board refuses, or one that stayed without an answer.
         """
         wanted = self.identity.input.elements
         if wrong := next((len(data) for data in inputs if len(data) != wanted), None):
             raise FlowError(f"{self.port}: expected inputs of {wanted} bytes ({self.identity.input}), got {wrong}")
-        return self._exchange(Kind.INFER, inputs, 4 * self.identity.output.elements, progress)
+        outputs: dict[int, bytes] = {}
+        while left := [place for place in range(len(inputs)) if place not in outputs]:
+            if self._sends_whole():
+                outputs |= self._infer_whole(inputs, left, progress)
+            else:
+                outputs[left[0]] = self._infer_in_pieces(inputs[left[0]])
+                progress(len(outputs))
+        return [outputs[place] for place in range(len(inputs))]
+
+    def _sends_whole(self) -> bool:
+        elements = self.identity.input.elements
+        return Feature.PIECES not in self.identity.features or self.line.quality.prefers_whole(
+            elements, self._output_bytes
+        )
+
+    def _infer_whole(self, inputs: list[bytes], places: list[int], progress: Callable[[int], None]) -> dict[int, bytes]:
+        """Outputs by place; not of all `places` where the line became bad."""
+        before = len(inputs) - len(places)
+        payloads = [inputs[place] for place in places]
+        exchange = Exchange(
+            self.line,
+            Kind.INFER,
+            payloads,
+            self._output_bytes,
+            lambda done: progress(before + done),
+            self._sends_whole,
+        )
+        return {places[i]: output for i, output in exchange.run().items()}
+
+    def _infer_in_pieces(self, data: bytes) -> bytes:
+        for _ in range(LOST_INPUTS):
+            Exchange(self.line, Kind.PIECE, protocol.pieces(data), 0).run()
+            try:
+                return Exchange(self.line, Kind.RUN, [protocol.checksum(data)], self._output_bytes).run()[0]
+            except RefusedError as error:
+                if error.refusal is not Refusal.INCOMPLETE:
+                    raise
+        raise FlowError(
+            f"{self.port}: expected the board to keep an input that came in pieces, it lost {LOST_INPUTS} of them; is "
+            "it reset again and again, or has it another user?"
+        )
 
     def close(self) -> None:
         """Gives the port back."""
-        self._serial.close()
+        self.line.close()
 
     def __enter__(self) -> BoardLink:
         return self
@@ -143,155 +146,5 @@ class BoardLink:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _ask(self, kind: Kind, payload: bytes = b"") -> bytes:
-        return self._exchange(kind, [payload], None, lambda done: None)[0]
-
-    def _exchange(
-        self, kind: Kind, payloads: list[bytes], length: int | None, progress: Callable[[int], None]
-    ) -> list[bytes]:
-        """Answers' payloads, each of `length` bytes (None: any)."""
-        return _Exchange(self, kind, payloads, length, progress).run()
-
-    def next_sequence(self) -> int:
-        self._sequence = (self._sequence + 1) % SEQUENCE_NUMBERS
-        return self._sequence
-
-    def write(self, frame: bytes) -> None:
-        try:
-            self._serial.write(IDLE + frame)
-        except serial.SerialException as error:
-            raise FlowError(f"{self.port}: expected to send to the board, got: {error}") from error
-
-    def read(self) -> list[Frame]:
-        """Frames that have come, after waiting for the first byte for a moment."""
-        try:
-            data = self._serial.read(max(1, self._serial.in_waiting))
-        except (OSError, serial.SerialException) as error:
-            raise FlowError(f"{self.port}: expected to hear from the board, got: {error}; was it unplugged?") from error
-        before = self._decoder.discarded
-        frames = self._decoder.feed(data)
-        self.statistics.discarded += self._decoder.discarded - before
-        return frames
-
-    def forget_partial_frame(self) -> None:
-        before = self._decoder.discarded
-        self._decoder.reset()
-        self.statistics.discarded += self._decoder.discarded - before
-
-    @property
-    def window_size(self) -> int:
-        return self._window
-
-
-class _Exchange:
-    """A list of requests of one kind, each sent until it is answered."""
-
-    def __init__(
-        self,
-        link: BoardLink,
-        kind: Kind,
-        payloads: list[bytes],
-        length: int | None,
-        progress: Callable[[int], None],
-    ) -> None:
-        self.link, self.kind, self.payloads, self.length, self.progress = link, kind, payloads, length, progress
-        self.numbers = [link.next_sequence() for _ in payloads]
-        self.places: dict[int, int] = {}
-        self.window = Window(link.window_size)
-        self.waiting = deque(range(len(payloads)))
-        self.attempts = [0] * len(payloads)
-        self.answers: dict[int, bytes] = {}
-        self.refusal: Refusal | None = None
-
-    def run(self) -> list[bytes]:
-        last_heard, silences = time.monotonic(), 0
-        while len(self.answers) < len(self.payloads):
-            if self._send():
-                last_heard = time.monotonic()
-            for frame in self.link.read():
-                last_heard, silences = time.monotonic(), 0
-                self._take(frame)
-            if time.monotonic() - last_heard > self.link.options.timeout_s:
-                self.link.statistics.timeouts += 1
-                silences += 1
-                if silences >= self.link.options.silences:
-                    raise FlowError(
-                        self._complaint(next(i for i in range(len(self.payloads)) if i not in self.answers))
-                    )
-                # A partial frame would swallow the answers to come.
-                self.link.forget_partial_frame()
-                self._repeat(self.window.give_up())
-                last_heard = time.monotonic()
-        return [self.answers[place] for place in range(len(self.payloads))]
-
-    def _send(self) -> bool:
-        """Fills the window; whether anything was sent."""
-        sent = False
-        while self.waiting and self.window.free:
-            place = self.waiting.popleft()
-            if place in self.answers:
-                continue
-            if self.attempts[place] >= self.link.options.attempts:
-                raise FlowError(self._complaint(place))
-            statistics = self.link.statistics
-            statistics.sent += 1
-            statistics.repeated += self.attempts[place] > 0
-            self.attempts[place] += 1
-            number = self.numbers[place]
-            self.places[number] = place
-            self.link.write(protocol.encode_request(self.kind, number, self.payloads[place]))
-            self.window.send(number)
-            sent = True
-        return sent
-
-    def _complaint(self, place: int) -> str:
-        said = f"; it refused with {self.refusal.name}" if self.refusal else ""
-        return (
-            f"{self.link.port}: expected an answer to {self.kind.name} {place + 1} of {len(self.payloads)}, got none "
-            f"in {self.attempts[place]} attempts{said}; check the cable, the baud rate and what is loaded, or reset it"
-        )
-
-    def _take(self, frame: Frame) -> None:
-        place = self.places.get(frame.sequence)
-        try:
-            payload = protocol.answer_payload(frame, self.kind)
-        except LinkError as error:
-            self._refused(frame, error)
-            return
-        except HardwareError as error:
-            if frame.version != protocol.VERSION:
-                raise FlowError(f"{self.link.port}: {error}") from error
-            self.link.statistics.unexpected += 1
-            return
-        if place is None or place in self.answers:
-            self.link.statistics.unexpected += 1
-        if frame.sequence in self.window:
-            self._repeat(self.window.answered(frame.sequence))
-        if place is None:
-            return
-        if self.length is not None and len(payload) != self.length:
-            raise FlowError(
-                f"{self.link.port}: expected answers of {self.length} bytes, got {len(payload)}: another bitstream was "
-                "loaded since the board was asked who it is; open it again"
-            )
-        if place not in self.answers:
-            self.answers[place] = payload
-            self.progress(len(self.answers))
-
-    def _refused(self, frame: Frame, error: LinkError) -> None:
-        self.link.statistics.refused += 1
-        self.refusal = error.refusal
-        known = frame.sequence in self.window
-        if error.refusal not in DAMAGED:
-            if known:
-                raise FlowError(f"{self.link.port}: {error}") from error
-        elif error.refusal is Refusal.TRUNCATED:
-            # The line was silent: all that was sent before has been judged.
-            self._repeat(self.window.give_up())
-        elif known:
-            self._repeat([*self.window.answered(frame.sequence), frame.sequence])
-
-    def _repeat(self, lost: list[int]) -> None:
-        """Puts lost requests in front, the oldest first."""
-        places = dict.fromkeys(self.places[number] for number in lost)
-        self.waiting.extendleft(place for place in reversed(places) if place not in self.answers)
+    def _ask(self, kind: Kind) -> bytes:
+        return Exchange(self.line, kind, [b""]).run()[0]

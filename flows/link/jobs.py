@@ -11,7 +11,8 @@ from pathlib import Path
 from flows.config import HilConfig
 from flows.errors import FlowError
 from flows.link.compiled import CompiledModel, FinishedRun, Images, Say
-from flows.link.driver import DEFAULT_BAUD, LinkOptions
+from flows.link.driver import DEFAULT_BAUD
+from flows.link.line import LinkOptions
 from flows.link.simulated import SimulatedBoard
 from flows.simulate.board import LinkTiming
 from flows.stages.files import write_json

@@ -24,6 +24,11 @@ class Window:
     def empty(self) -> bool:
         return not self._sent
 
+    @property
+    def last(self) -> int | None:
+        """The transmission that was sent last, if it is still unanswered."""
+        return self._sent[-1] if self._sent else None
+
     def __contains__(self, sequence: int) -> bool:
         return sequence in self._sent
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from flows.errors import FlowError
-from flows.link.driver import DEFAULT_BAUD, PREFIX, BoardLink, LinkOptions, parse_address
+from flows.link.driver import DEFAULT_BAUD, PREFIX, BoardLink, parse_address
+from flows.link.line import LinkOptions
 from flows.targets.layout import to_codes
 from hw.boards.top import network_id
 from hw.dataflow import Dataflow

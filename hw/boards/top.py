@@ -29,6 +29,8 @@ TEMPLATE = "board_top.sv.j2"
 PRIMITIVES = ("EHXPLLL.sv",)
 #: Requests that the board takes before it has answered the first.
 SLOTS = 4
+#: Input bytes up to which a frame for the whole input gets through a bad line often enough.
+WHOLE_BYTES = 128
 
 
 def network_id(dataflow: Dataflow) -> int:
@@ -44,12 +46,17 @@ def identity(dataflow: Dataflow, board: Board, *, clock_mhz: float) -> Identity:
     return Identity(
         network_id=network_id(dataflow),
         build_id=_hash(parts),
-        features=Feature.THRESHOLDS if blocks(dataflow) else Feature(0),
+        features=_features(dataflow),
         window=SLOTS,
         name=dataflow.name,
         input=Layout.of(dataflow.input),
         output=Layout.of(dataflow.output),
     )
+
+
+def _features(dataflow: Dataflow) -> Feature:
+    writable = Feature.THRESHOLDS if blocks(dataflow) else Feature(0)
+    return writable | (Feature.PIECES if dataflow.input.elements > WHOLE_BYTES else Feature(0))
 
 
 def _hash(value: object) -> int:
@@ -98,7 +105,8 @@ def _render(dataflow: Dataflow, board: Board, clock_mhz: float, hello: bytes) ->
         output_words=dataflow.output.elements,
         out_width=dataflow.output.width,
         out_signed=int(dataflow.output.dtype.signed),
-        writable=int(bool(blocks(dataflow))),
+        writable=int(Feature.THRESHOLDS in _features(dataflow)),
+        pieces=int(Feature.PIECES in _features(dataflow)),
     )
 
 

@@ -13,6 +13,8 @@ SOURCES = (
     "link_frame_tx.sv",
     "link_queue.sv",
     "link_buffer.sv",
+    "link_piece.sv",
+    "link_check.sv",
     "link_requests.sv",
     "link_counters.sv",
     "link_words.sv",

@@ -20,6 +20,7 @@ class Feature(IntFlag):
     """What a circuit can do beyond answering."""
 
     THRESHOLDS = 1  # takes new thresholds or weights while it runs
+    PIECES = 2  # takes its input in pieces
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 module link_buffer #(
     /// Bytes of a payload, 1 to 65535.
     parameter int BYTES = 64,
-    /// Payloads held, a power of two, at least 2.
+    /// Payloads held, at least 2.
     parameter int SLOTS = 4
 ) (
     input  logic                     clk,
@@ -25,7 +25,7 @@ module link_buffer #(
     input  logic                     out_ready
 );
   if (BYTES < 1 || BYTES > 65535) $fatal(1, "link_buffer: BYTES must be 1 to 65535");
-  if (SLOTS < 2 || (SLOTS & (SLOTS - 1)) != 0) $fatal(1, "link_buffer: SLOTS must be a power of two, at least 2");
+  if (SLOTS < 2) $fatal(1, "link_buffer: SLOTS must be at least 2");
 
   localparam int BITS = BYTES > 1 ? $clog2(BYTES) : 1;
 

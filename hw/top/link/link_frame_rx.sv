@@ -9,6 +9,8 @@ module link_frame_rx #(
     parameter int INPUT_BYTES = 64,
     /// 1: THRESHOLDS is supported.
     parameter int WRITABLE = 0,
+    /// 1: PIECE and RUN are supported.
+    parameter int PIECES = 0,
     /// Silence inside a frame, in clock cycles, after which it counts as cut short.
     parameter int TIMEOUT_CLOCKS = 512000
 ) (
@@ -51,7 +53,9 @@ module link_frame_rx #(
     S_CRC3
   } state_e;
 
-  localparam int LONGEST = WRITABLE != 0 && INPUT_BYTES < link_pkg::WORD_BYTES ? link_pkg::WORD_BYTES : INPUT_BYTES;
+  localparam int PIECE_PAYLOAD = link_pkg::NUMBER_BYTES + link_pkg::PIECE_BYTES;
+  localparam int SHORT = PIECES != 0 ? PIECE_PAYLOAD : WRITABLE != 0 ? link_pkg::WORD_BYTES : 1;
+  localparam int LONGEST = INPUT_BYTES < SHORT ? SHORT : INPUT_BYTES;
   localparam int TIMER_BITS = $clog2(TIMEOUT_CLOCKS);
 
   state_e state_q;
@@ -64,12 +68,18 @@ module link_frame_rx #(
   logic [7:0] code_q, verdict;
   logic judged_q;
 
-  logic silent, known, too_long;
+  logic silent, known, supported, right_length, too_long;
   logic [15:0] length, expected;
   assign silent          = timer_q == TIMER_BITS'(TIMEOUT_CLOCKS - 1);
-  assign known           = kind_q >= link_pkg::PING && kind_q <= link_pkg::THRESHOLDS;
+  assign known           = kind_q >= link_pkg::PING && kind_q <= link_pkg::RUN;
+  assign supported       = kind_q == link_pkg::THRESHOLDS ? WRITABLE != 0 :
+                           kind_q == link_pkg::PIECE || kind_q == link_pkg::RUN ? PIECES != 0 : 1'b1;
   assign expected        = kind_q == link_pkg::INFER ? 16'(INPUT_BYTES) :
-                           kind_q == link_pkg::THRESHOLDS ? 16'(link_pkg::WORD_BYTES) : 16'd0;
+                           kind_q == link_pkg::THRESHOLDS ? 16'(link_pkg::WORD_BYTES) :
+                           kind_q == link_pkg::RUN ? 16'(link_pkg::RUN_BYTES) : 16'd0;
+  assign right_length    = kind_q == link_pkg::PIECE ?
+                           length_q > 16'(link_pkg::NUMBER_BYTES) && length_q <= 16'(PIECE_PAYLOAD) :
+                           length_q == expected;
   assign length          = {in_data, length_q[7:0]};
   // At once, not after its last byte: a length broken on the way would swallow thousands of bytes.
   assign too_long        = {1'b0, length} > 17'(LONGEST);
@@ -89,8 +99,8 @@ module link_frame_rx #(
     else if (broken_q || crc_q != link_pkg::CRC_RESIDUE) verdict = link_pkg::BAD_CRC;
     else if (version_q != link_pkg::VERSION) verdict = link_pkg::BAD_VERSION;
     else if (!known) verdict = link_pkg::BAD_TYPE;
-    else if (kind_q == link_pkg::THRESHOLDS && WRITABLE == 0) verdict = link_pkg::NOT_SUPPORTED;
-    else if (length_q != expected) verdict = link_pkg::BAD_LENGTH;
+    else if (!supported) verdict = link_pkg::NOT_SUPPORTED;
+    else if (!right_length) verdict = link_pkg::BAD_LENGTH;
     else verdict = link_pkg::OK;
   end
 

@@ -1,7 +1,7 @@
 /// The host link: request frames come in on a UART, run through the network's streams, answers go out.
 ///
 /// Up to SLOTS requests may be on their way: the next are received while earlier ones are computed and answered, in
-/// order. A payload reaches the network only after its frame has passed the checksum. Byte layout: README.md.
+/// order. An input reaches the network only after its frame has passed the checksum. Byte layout: README.md.
 module link_top #(
     /// Clock cycles per UART bit, at least 4.
     parameter int CLOCKS_PER_BIT = 25,
@@ -15,6 +15,8 @@ module link_top #(
     parameter bit OUT_SIGNED = 1,
     /// 1: the network has a configuration port.
     parameter int WRITABLE = 0,
+    /// 1: inputs may come in pieces.
+    parameter int PIECES = 0,
     /// Requests on their way at once, a power of two, at least 2.
     parameter int SLOTS = 4,
     /// Bytes of HELLO's answer, 1 to 255.
@@ -76,6 +78,7 @@ module link_top #(
   link_frame_rx #(
       .INPUT_BYTES(INPUT_BYTES),
       .WRITABLE(WRITABLE),
+      .PIECES(PIECES),
       .TIMEOUT_CLOCKS(TIMEOUT_BYTES * 10 * CLOCKS_PER_BIT)
   ) u_frame_rx (
       .clk,
@@ -124,7 +127,8 @@ module link_top #(
   logic answer_valid, start_ready, done;
   link_requests #(
       .BYTES(INPUT_BYTES),
-      .SLOTS(SLOTS)
+      .SLOTS(SLOTS),
+      .PIECES(PIECES)
   ) u_requests (
       .clk,
       .rst,
@@ -147,9 +151,10 @@ module link_top #(
       .answer_ready(done)
   );
 
-  logic start, accepted;
+  logic start, accepted, infer;
   assign start    = answer_valid && start_ready;
   assign accepted = code == link_pkg::OK;
+  assign infer    = kind == link_pkg::INFER || (PIECES != 0 && kind == link_pkg::RUN);
 
   // What is being answered, in registers, because whole streams hang on it.
   logic infer_q, hello_q, counters_q, refused_q;
@@ -236,7 +241,7 @@ module link_top #(
       element_q <= '0;
       index_q   <= '0;
     end else begin
-      if (start || done) infer_q <= start && accepted && kind == link_pkg::INFER;
+      if (start || done) infer_q <= start && accepted && infer;
       if (start) refused_q <= !accepted;
       if (net_out_valid && net_out_ready) element_q <= 8'(net_out_data);
       if (start) index_q <= '0;
@@ -252,7 +257,7 @@ module link_top #(
       code_q        <= code;
       answer_kind_q <= accepted ? kind | link_pkg::ANSWER : link_pkg::ERROR;
       if (!accepted) answer_length_q <= 16'd1;
-      else if (kind == link_pkg::INFER) answer_length_q <= 16'(4 * OUTPUT_WORDS);
+      else if (infer) answer_length_q <= 16'(4 * OUTPUT_WORDS);
       else if (kind == link_pkg::HELLO) answer_length_q <= 16'(HELLO_BYTES);
       else if (kind == link_pkg::COUNTERS) answer_length_q <= 16'(link_pkg::COUNTER_BYTES);
       else answer_length_q <= 16'd0;

@@ -12,13 +12,17 @@ import numpy as np
 from hw.errors import HardwareError
 
 SYNC = b"\x48\x46"
-VERSION = 2
+VERSION = 3
 ANSWER = 0x80
 HEADER_BYTES = 8
 CRC_BYTES = 4
 FRAME_BYTES = HEADER_BYTES + CRC_BYTES
 MAX_PAYLOAD = 0xFFFF
 SEQUENCE_NUMBERS = 1 << 16
+#: Most data of a PIECE, behind its number.
+PIECE_BYTES = 32
+NUMBER_BYTES = 2
+RUN_BYTES = 4
 
 
 class Kind(IntEnum):
@@ -29,6 +33,8 @@ class Kind(IntEnum):
     INFER = 0x03
     COUNTERS = 0x04
     THRESHOLDS = 0x05
+    PIECE = 0x06
+    RUN = 0x07
     ERROR = 0xFF
 
 
@@ -41,8 +47,10 @@ class Refusal(IntEnum):
     BAD_LENGTH = 4
     TRUNCATED = 5
     NOT_SUPPORTED = 6
+    INCOMPLETE = 8
 
 
+WITH_PAYLOAD = frozenset({Kind.INFER, Kind.THRESHOLDS, Kind.PIECE, Kind.RUN})
 #: What a frame that was damaged on its way may be refused for, whatever it was when it was sent.
 DAMAGED = frozenset({Refusal.BAD_CRC, Refusal.TRUNCATED, Refusal.BAD_LENGTH})
 
@@ -101,12 +109,12 @@ def encode_frame(kind: int, sequence: int, payload: bytes = b"", version: int = 
 
 def encode_request(kind: Kind, sequence: int, payload: bytes = b"") -> bytes:
     """A request. INFER has one byte per pixel code, in the input stream's order (H, W, C); THRESHOLDS what
-    `encode_word` gives; the others have no payload. Raises HardwareError for ERROR, which is no request, and for a
-    payload where none belongs."""
+    `encode_word` gives, PIECE one of `pieces`, RUN the `checksum` of the whole input; the others have no payload.
+    Raises HardwareError for ERROR, which is no request, and for a payload where none belongs."""
     if kind is Kind.ERROR:
         raise HardwareError("expected a request, got ERROR, which only a board sends")
-    if kind is not Kind.THRESHOLDS and bool(payload) != (kind is Kind.INFER):
-        wanted = "payload" if kind is Kind.INFER else "no payload"
+    if bool(payload) != (kind in WITH_PAYLOAD):
+        wanted = "payload" if kind in WITH_PAYLOAD else "no payload"
         raise HardwareError(f"{kind.name}: expected {wanted}, got {len(payload)} bytes")
     return encode_frame(kind, sequence, payload)
 
@@ -116,6 +124,17 @@ def encode_word(address: int, data: int, last: bool) -> bytes:
     if not 0 <= address < 1 << 24 or not 0 <= data < 1 << 32:
         raise HardwareError(f"expected an address of 24 bits and data of 32, got {address:#x} and {data:#x}")
     return struct.pack("<II", data, address | last << 24)
+
+
+def pieces(data: bytes) -> list[bytes]:
+    """The payloads of the PIECE requests that bring `data`: number, then at most 32 bytes, in order."""
+    starts = range(0, len(data), PIECE_BYTES)
+    return [struct.pack("<H", number) + data[at : at + PIECE_BYTES] for number, at in enumerate(starts)]
+
+
+def checksum(data: bytes) -> bytes:
+    """The payload of the RUN request that computes `data`."""
+    return struct.pack("<I", crc32(data))
 
 
 def answer_payload(frame: Frame, request: Kind) -> bytes:

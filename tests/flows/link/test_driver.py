@@ -12,7 +12,8 @@ import serial
 
 from flows.attack.square import Square
 from flows.errors import FlowError
-from flows.link.driver import BoardLink, LinkOptions
+from flows.link.driver import BoardLink
+from flows.link.line import LinkOptions
 from flows.targets.serial_target import SerialTarget
 from flows.targets.target import Target
 from hw.boards import top
@@ -71,7 +72,7 @@ def test_no_wrong_score_with_one_byte_in_a_hundred_damaged(simulate, seed):
 
 def test_a_line_that_is_too_bad_is_reported_and_gives_no_score(simulate):
     with simulate() as board, SerialTarget(f"serial:{board.port}", classifier()) as target:
-        target.link.options = LinkOptions(timeout_s=0.05, attempts=3, silences=100)
+        target.link.line.options = LinkOptions(timeout_s=0.05, attempts=3, silences=100)
         for noise in board._noise:
             noise.rate = 0.5
         with pytest.raises(FlowError, match=r"expected an answer to INFER \d+ of 20, got none in 3 attempts"):
@@ -97,14 +98,14 @@ def test_a_late_answer_is_not_taken_for_another_requests(simulate):
     images = pictures(30)
     options = LinkOptions(timeout_s=0.0005, attempts=1000, silences=1000)
     with simulate() as board, SerialTarget(f"serial:{board.port}", classifier()) as target:
-        target.link.options = options
+        target.link.line.options = options
         np.testing.assert_array_equal(target.predict(images), scores(images))
         assert target.link.statistics.timeouts > 0
 
 
 def test_more_requests_than_sequence_numbers(simulate):
     with simulate() as board, BoardLink(board.port) as link:
-        link._sequence = protocol.SEQUENCE_NUMBERS - 10
+        link.line._sequence = protocol.SEQUENCE_NUMBERS - 10
         images = pictures(30).transpose(0, 2, 3, 1).reshape(30, 12)
         answers = [protocol.words(data) for data in link.infer([image.tobytes() for image in images])]
     np.testing.assert_array_equal(np.array(answers), classifier().golden(images))
@@ -164,11 +165,11 @@ def test_a_board_with_another_protocol():
 
         def answer(self):
             opened(self)
-            os.write(terminal, protocol.encode_frame(Kind.HELLO | protocol.ANSWER, 1, b"", version=3))
+            os.write(terminal, protocol.encode_frame(Kind.HELLO | protocol.ANSWER, 1, b"", version=4))
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(serial.Serial, "reset_input_buffer", answer)
-            with pytest.raises(FlowError, match="expected protocol version 2, the board speaks 3"):
+            with pytest.raises(FlowError, match="expected protocol version 3, the board speaks 4"):
                 BoardLink(port, options=options)
 
 

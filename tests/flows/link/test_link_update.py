@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from flows.errors import FlowError
-from flows.link.driver import LinkOptions
+from flows.link.line import LinkOptions
 from flows.link.simulated import SimulatedBoard
 from flows.targets.serial_target import SerialTarget
 from hw.boards.board import load

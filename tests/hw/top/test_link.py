@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from flows.environment import for_tools
-from flows.simulate.board import ORDERS, LinkTiming, build_board
 from flows.simulate.toolchain import find_toolchain
 from hw.boards import top
 from hw.boards.board import load
@@ -24,7 +23,6 @@ from hw.top.link.identity import Identity
 from hw.top.link.protocol import (
     FRAME_BYTES,
     Counters,
-    Decoder,
     Frame,
     Kind,
     LinkError,
@@ -32,14 +30,12 @@ from hw.top.link.protocol import (
     encode_frame,
     encode_request,
 )
+from tests.hw.top.board_at_pins import Board, verilate
 
 pytestmark = pytest.mark.sim
 
 CLOCKS_PER_BIT = 4
-TIMEOUT_BYTES = 8
 UINT8 = IntType.parse("UINT8")
-# Enough for any answer: reading ends at the first silence.
-EVERYTHING = 10000
 
 
 def classifier() -> Dataflow:
@@ -48,66 +44,6 @@ def classifier() -> Dataflow:
     matvec = MatVec("dense", (), weights, IntType.parse("INT4"), UINT8, pe=1, simd=1)
     ops = (Fifo("front", (12,), UINT8, 1, 4), matvec, Argmax("label", 5, matvec.output.dtype, True))
     return Dataflow("classifier", ops)
-
-
-class Board:
-    """A simulated board at the other end of a serial cable."""
-
-    def __init__(self, program: Path, seed: int = 1) -> None:
-        pipe = subprocess.PIPE
-        self.process = subprocess.Popen([program, str(seed)], stdin=pipe, stdout=pipe, stderr=pipe, text=True)
-        self.sequence = 0
-
-    def command(self, *words: str) -> None:
-        self.process.stdin.write(" ".join(words) + "\n")
-        self.process.stdin.flush()
-
-    def send(self, data: bytes) -> None:
-        self.command(*(f"{byte:02x}" for byte in data))
-
-    def read(self, count: int = EVERYTHING) -> bytes:
-        """The next `count` bytes, fewer where the board falls silent for long."""
-        self.command(f"?{count}")
-        return bytes.fromhex(self.process.stdout.readline())
-
-    def frames(self, count: int = EVERYTHING) -> list[Frame]:
-        decoder = Decoder()
-        frames = decoder.feed(self.read(count))
-        assert decoder.discarded == 0
-        return frames
-
-    def silence(self) -> None:
-        self.command(f"+{(TIMEOUT_BYTES + 2) * 10}")
-
-    def infer(self, pixels: np.ndarray, outputs: int) -> np.ndarray:
-        self.sequence = (self.sequence + 257) % protocol.SEQUENCE_NUMBERS
-        self.send(encode_request(Kind.INFER, self.sequence, pixels.astype(np.uint8).tobytes()))
-        (frame,) = self.frames(FRAME_BYTES + 4 * outputs)
-        assert frame.sequence == self.sequence
-        return protocol.words(protocol.answer_payload(frame, Kind.INFER))
-
-    def refusal(self) -> Refusal:
-        (frame,) = self.frames()
-        with pytest.raises(LinkError) as refused:
-            protocol.answer_payload(frame, Kind.INFER)
-        return refused.value.refusal
-
-    def counters(self) -> Counters:
-        self.send(encode_request(Kind.COUNTERS, 3))
-        (frame,) = self.frames(FRAME_BYTES + 18)
-        return Counters.parse(protocol.answer_payload(frame, Kind.COUNTERS))
-
-    def close(self) -> None:
-        self.process.stdin.close()
-        errors = self.process.stderr.read()
-        self.process.stdout.close()
-        self.process.stderr.close()
-        assert self.process.wait(10) == 0, errors
-
-
-def verilate(dataflow: Dataflow, folder: Path, clocks_per_bit: int) -> Path:
-    timing = LinkTiming(clocks_per_bit, TIMEOUT_BYTES)
-    return build_board(dataflow, load("ulx3s_85f"), folder, clock_mhz=25.0, timing=timing, program=ORDERS)
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +74,7 @@ def test_answers_are_what_the_dataflow_computes(board, images):
 
 def test_ping_and_hello(board):
     board.send(encode_request(Kind.PING, 0x1234))
-    assert board.frames(FRAME_BYTES) == [Frame(2, 0x81, 0x1234, b"")]
+    assert board.frames(FRAME_BYTES) == [Frame(3, 0x81, 0x1234, b"")]
     board.send(encode_request(Kind.HELLO, 7))
     expected = top.identity(classifier(), load("ulx3s_85f"), clock_mhz=25.0)
     (frame,) = board.frames(FRAME_BYTES + len(expected.encode()))
@@ -236,7 +172,7 @@ def test_byte_without_stop_bit_is_refused(board, images):
         (encode_frame(0x00, 5), Refusal.BAD_TYPE),
         (encode_frame(0x7F, 5, bytes(12)), Refusal.BAD_TYPE),
         (encode_frame(Kind.INFER, 5, bytes(12), version=1), Refusal.BAD_VERSION),
-        (encode_frame(0x06, 5), Refusal.BAD_TYPE),
+        (encode_frame(0x08, 5), Refusal.BAD_TYPE),
         (encode_frame(Kind.THRESHOLDS, 5, bytes(12)), Refusal.NOT_SUPPORTED),
         (encode_frame(Kind.THRESHOLDS, 5), Refusal.NOT_SUPPORTED),
         (encode_frame(Kind.THRESHOLDS, 5, bytes(13)), Refusal.BAD_LENGTH),
@@ -261,7 +197,7 @@ def test_noise_before_a_frame_is_skipped(board, images, end):
 def test_noise_alone_gets_no_answer(board):
     board.send(b"H")
     board.silence()
-    board.send(b"F\x02\x01\x00\x00\x00\x00")
+    board.send(b"F\x03\x01\x00\x00\x00\x00")
     assert board.read() == b""
 
 
@@ -300,7 +236,7 @@ def test_other_bit_rates(clocks_per_bit, tmp_path, images, monkeypatch):
         ("INPUT_BYTES=65536", "INPUT_BYTES must be 1 to 65535"),
         ("OUTPUT_WORDS=16384", "OUTPUT_WORDS must be 1 to 16383"),
         ("OUT_WIDTH=33", "WIDTH must be 1 to 32"),
-        ("SLOTS=3", "SLOTS must be a power of two"),
+        ("SLOTS=3", "must be a power of two, at least 2"),
         ("SLOTS=1", "must be a power of two, at least 2"),
         ("HELLO_BYTES=256", "HELLO_BYTES must be 1 to 255"),
         ("TIMEOUT_BYTES=1", "TIMEOUT_BYTES must be at least 2"),

@@ -41,10 +41,10 @@ def test_crc_is_the_published_one():
 
 def test_request_bytes():
     # Header and payload by hand; the checksum by the bitwise definition.
-    body = bytes([2, 3, 0x34, 0x12, 3, 0, 10, 20, 30])
+    body = bytes([3, 3, 0x34, 0x12, 3, 0, 10, 20, 30])
     request = encode_request(Kind.INFER, 0x1234, bytes([10, 20, 30]))
     assert request == b"HF" + body + bitwise_crc(body).to_bytes(4, "little")
-    assert encode_request(Kind.PING, 1)[:8] == bytes([0x48, 0x46, 2, 1, 1, 0, 0, 0])
+    assert encode_request(Kind.PING, 1)[:8] == bytes([0x48, 0x46, 3, 1, 1, 0, 0, 0])
 
 
 @given(st.lists(FRAMES, max_size=5), st.data())
@@ -89,14 +89,14 @@ def test_decoder_goes_on_after_a_broken_frame_that_holds_a_good_one():
     inner = encode_frame(0x81, 9)
     outer = bytearray(encode_frame(0x83, 8, b"ab" + inner))
     outer[-1] ^= 1
-    assert Decoder().feed(bytes(outer)) == [Frame(2, 0x81, 9, b"")]
+    assert Decoder().feed(bytes(outer)) == [Frame(3, 0x81, 9, b"")]
 
 
 def test_reset_forgets_the_frame_in_progress():
     decoder, frame = Decoder(), encode_frame(0x81, 9)
     assert decoder.feed(frame[:5]) == []
     decoder.reset()
-    assert decoder.feed(frame) == [Frame(2, 0x81, 9, b"")]
+    assert decoder.feed(frame) == [Frame(3, 0x81, 9, b"")]
     assert decoder.discarded == 5
 
 
@@ -108,16 +108,16 @@ def test_words_are_signed_little_endian():
 
 
 def test_answers_are_told_apart():
-    assert protocol.answer_payload(Frame(2, 0x83, 9, b"abcd"), Kind.INFER) == b"abcd"
+    assert protocol.answer_payload(Frame(3, 0x83, 9, b"abcd"), Kind.INFER) == b"abcd"
     with pytest.raises(LinkError, match="the board refused INFER: BAD_LENGTH") as refused:
-        protocol.answer_payload(Frame(2, 0xFF, 9, b"\x04"), Kind.INFER)
+        protocol.answer_payload(Frame(3, 0xFF, 9, b"\x04"), Kind.INFER)
     assert refused.value.refusal is Refusal.BAD_LENGTH
     with pytest.raises(HardwareError, match=r"answer to INFER \(0x83\), got 0x81"):
-        protocol.answer_payload(Frame(2, 0x81, 9, b""), Kind.INFER)
-    with pytest.raises(HardwareError, match="version 2, the board speaks 1"):
+        protocol.answer_payload(Frame(3, 0x81, 9, b""), Kind.INFER)
+    with pytest.raises(HardwareError, match="version 3, the board speaks 1"):
         protocol.answer_payload(Frame(1, 0x83, 9, b""), Kind.INFER)
     with pytest.raises(HardwareError, match="one known refusal code, got 63"):
-        protocol.answer_payload(Frame(2, 0xFF, 9, b"\x63"), Kind.INFER)
+        protocol.answer_payload(Frame(3, 0xFF, 9, b"\x63"), Kind.INFER)
 
 
 def test_counters():

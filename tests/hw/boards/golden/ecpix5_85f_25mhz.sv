@@ -95,6 +95,7 @@ module board_top #(
       .OUT_WIDTH(8),
       .OUT_SIGNED(1'b0),
       .WRITABLE(0),
+      .PIECES(0),
       .SLOTS(4),
       .HELLO_BYTES(34),
       .HELLO(272'h<hello>),
