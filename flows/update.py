@@ -16,16 +16,20 @@ FORMAT = 1
 
 
 def compare(old: Path, new: Path) -> dict[str, object]:
-    """What turns the circuit compiled into folder `old` into the network of folder `new`; JSON-able.
+    """As `difference`, of two compiled folders. Raises HardwareError also where one holds no dataflow."""
+    return difference(Dataflow.load(old), Dataflow.load(new))
+
+
+def difference(before: Dataflow, after: Dataflow) -> dict[str, object]:
+    """What turns the circuit of `before` into the network of `after`; JSON-able.
 
     `from`, `to`: identities (`hw.identity`). `writes`: [address, data] in the order of writing, the last one ends the
-    packet. `operators`: words by operator. Raises HardwareError where a folder holds no dataflow, where nothing is
-    writable, and where anything else differs than writable numbers.
+    packet. `operators`: words by operator. Raises HardwareError where nothing is writable, and where anything else
+    differs than writable numbers.
     """
-    before, after = Dataflow.load(old), Dataflow.load(new)
     blocks = registers.blocks(before)
     if not blocks:
-        raise HardwareError(f"{old}: none of its numbers is writable; compile it again with compile.writable")
+        raise HardwareError(f"{before.name}: none of its numbers is writable; compile it again with compile.writable")
     writes = registers.writes(before, after)
     operators = Counter({block.op.name: 0 for block in blocks})
     for address, _ in writes:

@@ -27,6 +27,7 @@ BoardName = Annotated[str | None, typer.Option("--board", metavar="NAME", help="
 Noise = Annotated[float, typer.Option(help="Share of bytes that a simulated line loses or changes, either way.")]
 Seed = Annotated[int, typer.Option(help="Of the noise and of the attacks.")]
 Timeout = Annotated[float | None, typer.Option(help="Seconds of silence after which requests are repeated.")]
+Sample = Annotated[int | None, typer.Option(min=0, help="Images of the slow executors, of no run.")]
 Pixels = Annotated[Path | None, typer.Option("--images", metavar="FILE.npy", help="uint8 (N, C, H, W), of no run.")]
 Labels = Annotated[Path | None, typer.Option("--labels", metavar="FILE.npy", help="Their classes (N,), of no run.")]
 
@@ -96,7 +97,7 @@ def verify(
     count: Annotated[int, typer.Option(min=0, help="Images for the board, half adversarial in a run; 0: all.")] = 0,
     pixels: Pixels = None,
     labels: Labels = None,
-    sample: Annotated[int | None, typer.Option(min=0, help="Images of the slow executors, of no run.")] = None,
+    sample: Sample = None,
     noise: Noise = 0.0,
     seed: Seed = 1,
     timeout: Timeout = None,
@@ -118,7 +119,53 @@ def verify(
         ):
             record, path = verify_board(compiled, opened, count=count, images=images, sample=sample, say=status.update)
         table_console().print(ladder_table(record))
-        _say_link(opened)
+        _say_link(opened.target)
+        typer.echo(f"written: {path}")
+        require_equal(record, path)
+
+
+@board_app.command("update")
+def update(
+    circuit: Annotated[Path, typer.Argument(metavar="OLD", help="The run or compiled folder of the bitstream.")],
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="A run or compiled folder with other numbers.")],
+    target: Address = None,
+    simulated: Simulate = False,
+    board: BoardName = None,
+    count: Annotated[int, typer.Option(min=0, help="Images for the board; 0: all.")] = 0,
+    pixels: Pixels = None,
+    labels: Labels = None,
+    sample: Sample = None,
+    noise: Noise = 0.0,
+    seed: Seed = 1,
+    timeout: Timeout = None,
+    debug: Debug = False,
+) -> None:
+    """Write other thresholds or weights into a board's circuit and climb the new network's ladder up to it; the record
+    is NEW/board/update.json."""
+    from flows.link.compiled import Images, open_compiled
+    from flows.link.jobs import open_board, update_board
+    from flows.stages.verify import require_equal
+    from flows.update import difference
+    from flows.verify.table import ladder_table
+
+    with one_line(debug):
+        _one_of(target, simulated)
+        images = Images(pixels, labels)
+        with (
+            open_compiled(circuit, board, "compile") as old,
+            open_compiled(new, board, "attack", "export", "compile", "circuit") as compiled,
+        ):
+            difference(old.dataflow, compiled.dataflow)  # before a board is waited for
+            with (
+                Console(stderr=True).status("opening the board") as status,
+                open_board(old, target, noise=noise, seed=seed, timeout_s=timeout) as opened,
+            ):
+                record, path = update_board(
+                    old, compiled, opened, count=count, images=images, sample=sample, say=status.update
+                )
+        table_console().print(ladder_table(record))
+        typer.echo(f"{record['update']['words']} of {record['update']['writable_words']} writable words written")
+        _say_link(opened.target)
         typer.echo(f"written: {path}")
         require_equal(record, path)
 
@@ -171,7 +218,7 @@ def attack(
             f"{100 * record['clean_accuracy']:.1f} % clean, {100 * record['accuracy']:.1f} % under {record['attack']}; "
             f"replay: {replay['same_scores']} of {replay['images']} with the twin's scores"
         )
-        _say_link(opened)
+        _say_link(opened.target)
         typer.echo(f"written: {path}")
 
 

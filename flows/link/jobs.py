@@ -1,11 +1,11 @@
-"""A board verified and attacked: what `holdfast board verify` and `holdfast board attack` do."""
+"""A board verified, updated and attacked: what `holdfast board verify`, `update` and `attack` do."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from flows.config import HilConfig
@@ -17,7 +17,31 @@ from flows.link.simulated import SimulatedBoard
 from flows.simulate.board import LinkTiming
 from flows.stages.files import write_json
 from flows.targets.serial_target import SerialTarget
+from flows.update import difference
 from flows.verify.board_rung import BoardRung
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBoard:
+    """A board to be asked. `simulated`: None for one on a desk."""
+
+    target: SerialTarget
+    simulated: SimulatedBoard | None = None
+
+    def record(self) -> dict[str, object]:
+        """Whom it is, and what happened on its line, as host and board saw it."""
+        link, line = self.target.link, self.simulated
+        board = link.identity
+        return {
+            "network": board.name,
+            "network_id": f"{board.network_id:016x}",
+            "build_id": f"{board.build_id:016x}",
+            "input_bytes": board.input.elements,
+            "simulated": line and {"noise": line.noise, "seed": line.seed, "damaged_bytes": sum(line.damaged)},
+            "host": asdict(link.statistics),
+            "board": asdict(link.counters()),
+        }
+
 
 #: Of a simulated board, which is slower than its clock.
 SIMULATED_TIMEOUT_S = 10.0
@@ -46,7 +70,7 @@ def open_board(
     noise: float = 0.0,
     seed: int = 1,
     timeout_s: float | None = None,
-) -> Iterator[SerialTarget]:
+) -> Iterator[OpenBoard]:
     """The board at `address`, or simulated where there is none. Raises FlowError where it has another bitstream.
 
     `noise`: share of bytes that the simulated line damages. `timeout_s`: see `LinkOptions`.
@@ -58,18 +82,18 @@ def open_board(
         baud = compiled.board.baud if compiled.board else DEFAULT_BAUD
         build_id = compiled.build_id(False)
         with SerialTarget(address, compiled.dataflow, build_id=build_id, baud=baud, options=options) as target:
-            yield target
+            yield OpenBoard(target)
         return
     options = LinkOptions(timeout_s=SIMULATED_TIMEOUT_S if timeout_s is None else timeout_s)
     with simulate(compiled, timing=LinkTiming(), noise=noise, seed=seed) as board:
         address, build_id = f"serial:{board.port}", compiled.build_id(True)
         with SerialTarget(address, compiled.dataflow, build_id=build_id, options=options) as target:
-            yield target
+            yield OpenBoard(target, board)
 
 
 def verify_board(
     compiled: FinishedRun | CompiledModel,
-    target: SerialTarget,
+    board: OpenBoard,
     *,
     count: int,
     images: Images,
@@ -77,13 +101,36 @@ def verify_board(
     say: Say,
 ) -> tuple[dict[str, object], Path]:
     """The ladder up to the board on `count` images (0: all); the record, and the file that it is in."""
-    record = compiled.climb(BoardRung(target, count), images, sample, say)
-    return _write(compiled, "verify.json", record, target)
+    record = compiled.climb(BoardRung(board.target, count), images, sample, say)
+    return _write(compiled, "verify.json", record, board)
+
+
+def update_board(
+    old: FinishedRun | CompiledModel,
+    new: FinishedRun | CompiledModel,
+    board: OpenBoard,
+    *,
+    count: int,
+    images: Images,
+    sample: int | None,
+    say: Say,
+) -> tuple[dict[str, object], Path]:
+    """Writes the numbers of `new` into the circuit of `old` on `board`, and climbs the ladder of `new` up to it.
+
+    Returns as `verify_board` does; `update` in the record says what was written. Raises HardwareError as `difference`.
+    """
+    change = difference(old.dataflow, new.dataflow)
+    say("writing the new numbers")
+    words = board.target.update(new.dataflow)
+    record = new.climb(BoardRung(board.target, count), images, sample, say)
+    kept = ("from", "to", "writable_words", "operators")
+    record["update"] = {"words": words, **{key: change[key] for key in kept}}
+    return _write(new, "update.json", record, board)
 
 
 def attack_board(
     compiled: FinishedRun | CompiledModel,
-    target: SerialTarget,
+    board: OpenBoard,
     config: HilConfig,
     *,
     images: Images,
@@ -97,7 +144,7 @@ def attack_board(
 
     x, y, found, budget = compiled.examples(images, epsilon)
     record, _ = attack_circuit(
-        target,
+        board.target,
         OnnxTarget(compiled.dataflow),
         found,
         x,
@@ -107,19 +154,13 @@ def attack_board(
         seed=seed,
         progress=progress,
     )
-    return _write(compiled, "attack.json", record, target)
+    return _write(compiled, "attack.json", record, board)
 
 
 def _write(
-    compiled: FinishedRun | CompiledModel, name: str, record: dict[str, object], target: SerialTarget
+    compiled: FinishedRun | CompiledModel, name: str, record: dict[str, object], board: OpenBoard
 ) -> tuple[dict[str, object], Path]:
-    identity = target.link.identity
-    record["link"] = {
-        "network_id": f"{identity.network_id:016x}",
-        "build_id": f"{identity.build_id:016x}",
-        "host": asdict(target.link.statistics),
-        "board": asdict(target.link.counters()),
-    }
+    record["link"] = board.record()
     path = compiled.folder / name
     path.parent.mkdir(exist_ok=True)
     partial = path.with_name(f".{name}.partial")

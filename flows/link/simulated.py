@@ -40,6 +40,7 @@ class SimulatedBoard:
         noise: float = 0.0,
         seed: int = 1,
     ) -> None:
+        self.noise, self.seed = noise, seed
         self._noise = Noise(noise, 2 * seed), Noise(noise, 2 * seed + 1)
         program = build_board(dataflow, board, folder, clock_mhz=clock_mhz, timing=timing or LinkTiming())
         self._terminal, self._other_end = os.openpty()

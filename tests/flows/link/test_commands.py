@@ -13,6 +13,8 @@ from flows.cli import app
 from flows.link.compiled import open_compiled
 from flows.targets.onnx_target import OnnxTarget
 from hw.dataflow import Dataflow
+from hw.identity import identity
+from hw.registers import writes
 from tests.flows.compile.qonnx_networks import NetworkWriter
 
 SHAPE = (1, 4, 4)
@@ -60,6 +62,47 @@ def test_verify_and_attack_through_a_damaged_line(folder: Path) -> None:
     assert code == 0 and "replay: 3 of 3 with the twin's scores" not in text  # all 40 are replayed
     record = json.loads((folder / "out" / "board" / "attack.json").read_text())
     assert record["images"] == 3 and record["replay"]["same_scores"] == record["replay"]["images"] == 40
+
+
+@pytest.fixture(scope="module")
+def writable(tmp_path_factory) -> Path:
+    """Folders `old` and `new`, compiled with writable numbers, and `other`, of another shape."""
+    place = tmp_path_factory.mktemp("update")
+    for name, seed, outputs in (("old", 4, 3), ("new", 5, 3), ("other", 4, 4)):
+        net = NetworkWriter(SHAPE, seed)
+        net.flatten()
+        net.linear(4, 3)
+        net.relu(2, 0.5 + seed / 8)
+        net.linear(outputs, 3)
+        model = net.save(place / f"{name}.onnx", SHAPE)
+        changes = ("--input", "codes", "--set", 'compile.writable=["thresholds", "weights"]')
+        code, text = call("compile", model, "--out", place / name, "--board", "ulx3s_85f", *changes)
+        assert code == 0, text
+    return place
+
+
+@pytest.mark.sim
+def test_a_board_is_updated_and_verified(writable: Path) -> None:
+    old, new = writable / "old", writable / "new"
+    noisy = ("--simulate", "--noise", 0.005, "--timeout", 0.5)
+    code, text = call("board", "update", old, new, *noisy, "--sample", 3, "--count", 12)
+    assert code == 0, text
+    record = json.loads((new / "board" / "update.json").read_text())
+    rung = record["rungs"][-1]
+    assert (rung["rung"], rung["images"], rung["mismatches"]) == ("board", 12, 0)
+    dataflows = [Dataflow.load(folder) for folder in (old, new)]
+    words = len(writes(*dataflows))
+    assert record["update"]["words"] == words > 10 and f"{words} of " in text
+    assert [record["update"][key] for key in ("from", "to")] == [identity(dataflow) for dataflow in dataflows]
+    codes = np.random.default_rng(2).integers(0, 256, (9, 16))
+    assert (dataflows[0].golden(codes) != dataflows[1].golden(codes)).any()
+
+
+def test_a_board_refuses_what_is_more_than_numbers(writable: Path, folder: Path) -> None:
+    code, said = call("board", "update", writable / "old", writable / "other", "--simulate")
+    assert code == 1 and "only the numbers of writable operators can change" in said
+    code, said = call("board", "update", folder / "out", writable / "new", "--simulate")
+    assert code == 1 and "none of its numbers is writable; compile it again with compile.writable" in said
 
 
 @pytest.mark.parametrize(
