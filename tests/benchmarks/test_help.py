@@ -11,7 +11,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize("name", ["networks", "resources", "simulate", "sq_digits", "synthesis"])
+@pytest.mark.parametrize(
+    "name", ["bitstreams", "board_line", "networks", "resources", "simulate", "sq_digits", "synthesis"]
+)
 def test_help(name: str) -> None:
     command = [sys.executable, "-W", "ignore", "-m", f"benchmarks.{name}", "--help"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
