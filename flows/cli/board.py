@@ -84,6 +84,7 @@ def info(
             board = link.identity
             typer.echo(f"network {board.name} {board.network_id:016x}, build {board.build_id:016x}")
             typer.echo(f"{board.input} to {board.output}, {board.window} requests at once")
+            typer.echo(f"features: {', '.join(feature.name.lower() for feature in board.features) or 'none'}")
             for name, count in asdict(link.counters()).items():
                 typer.echo(f"{name.replace('_', ' ')}: {count}")
 

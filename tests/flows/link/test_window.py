@@ -42,3 +42,13 @@ def test_every_transmission_leaves_once_as_answered_or_as_lost(arrive, size):
         if arrives:
             left += [*window.answered(number), number]
     assert left + window.give_up() == sent
+
+
+def test_the_last_one_sent():
+    window = Window(3)
+    assert window.last is None
+    window.send(7)
+    window.send(9)
+    assert window.last == 9
+    window.answered(9)
+    assert window.last is None
