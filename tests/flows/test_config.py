@@ -23,7 +23,8 @@ def test_presets_are_complete_and_named_as_their_file(name: str) -> None:
 
 
 def test_the_presets_are_there() -> None:
-    assert preset_names() == ["digits", "digits-sq", "mnist-certified", "mnist-lenet5", "mnist-mlp"]
+    presets = ["digits", "digits-sq", "mnist-certified", "mnist-lenet5", "mnist-mlp", "mnist-robust"]
+    assert preset_names() == presets
 
 
 def test_an_unknown_preset_names_the_nearest() -> None:
