@@ -48,7 +48,7 @@ def rows(folders: list[Path]) -> list[dict[str, object]]:
         for name, read in READERS.items():
             path = folder / FOLDER / name
             if path.is_file():
-                found.append({"record": path.stem, **read(json.loads(path.read_text()))})
+                found.append({"folder": folder.name, "record": path.stem, **read(json.loads(path.read_text()))})
     return found
 
 

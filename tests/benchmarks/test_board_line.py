@@ -24,7 +24,12 @@ def test_rows(tmp_path: Path) -> None:
     replay = {"images": 9, "same_scores": 9, "fool_twin": 2}
     save(tmp_path / "b", "attack.json", {**attack, "replay": replay, "link": {**LINE, "simulated": None}})
     first, second = rows([tmp_path / "a", tmp_path / "b"])
-    assert (first["record"], first["bytes_per_image"], first["simulated"]) == ("verify", 45.0, NOISE)
+    assert (first["folder"], first["record"], first["bytes_per_image"], first["simulated"]) == (
+        "a",
+        "verify",
+        45.0,
+        NOISE,
+    )
     assert first["rungs"] == {"board": {"images": 20, "adversarial": 10, "mismatches": 3}}
     assert (second["record"], second["queries"], second["simulated"]) == ("attack", 77, None)
     assert second["replay"] == {"images": 9, "same_scores": 9}
