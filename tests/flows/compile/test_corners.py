@@ -82,6 +82,14 @@ def negative_factor_of_full_range(net: NetworkWriter) -> None:
     net.dqa(2)
 
 
+def negative_factor_of_eight_full_bits(net: NetworkWriter) -> None:
+    """Negated they need nine: the codes are mirrored instead."""
+    net.flatten()
+    full_range(net, 4, 8)
+    net.node("Mul", net.number(np.array([-0.25, 0.5, -0.5, 0.25]) / 32))
+    net.dqa(2)
+
+
 def negative_factor_behind_an_offset(net: NetworkWriter) -> None:
     net.conv(3, 2, 0, 4)
     net.node("Add", net.number(np.reshape([0.5, -0.25, 0.125], (3, 1, 1))))
@@ -114,6 +122,7 @@ CORNERS: dict[str, Callable[[NetworkWriter], None]] = {
     "a pool of the image": pool_of_the_image,
     "signed codes in a pool": signed_codes_in_a_pool,
     "a negative factor of full-range weights": negative_factor_of_full_range,
+    "a negative factor of eight full bits": negative_factor_of_eight_full_bits,
     "a negative factor behind an offset": negative_factor_behind_an_offset,
     "a negative scalar": negative_scalar,
     "zero factors of bipolar weights": zero_factors_of_bipolar_weights,
@@ -145,15 +154,14 @@ def test_a_one_by_one_convolution_has_no_window(tmp_path: Path) -> None:
     assert [op.name for op in dataflow.ops if op.kind == "matvec"] == ["conv0", "conv1", "fc0"]
 
 
-def test_negated_weights_beyond_eight_bits_are_refused(tmp_path: Path) -> None:
-    def build(net: NetworkWriter) -> None:
-        net.flatten()
-        full_range(net, 4, 8)
-        net.node("Mul", net.number([-0.25, 0.5, -0.5, 0.25]))
-        net.dqa(2)
-
+def test_negated_weights_of_logits_beyond_eight_bits_are_refused(tmp_path: Path) -> None:
+    net = NetworkWriter(SHAPE, 3)
+    net.flatten()
+    full_range(net, 4, 8)
+    net.node("Mul", net.number([-0.25, 0.5, -0.5, 0.25]))
+    model = net.save(tmp_path / "model.onnx", SHAPE)
     with pytest.raises(FlowError, match="INT9 is wider than 8 bits; use a narrow-range weight quantizer"):
-        compile_model(write(build, tmp_path / "model.onnx"), tmp_path, CompileConfig(1000, 25.0, 2))
+        compile_model(model, tmp_path, CompileConfig(1000, 25.0, 2))
 
 
 def test_a_row_waits_in_front_of_an_inner_border(tmp_path: Path) -> None:
