@@ -9,6 +9,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.basic import get_by_name
 
 from flows.compile.network import Activation, MaxPool, Network, Product
+from flows.compile.staircase import Mirror
 from flows.compile.thresholds import layer_thresholds
 from flows.errors import FlowError
 
@@ -37,6 +38,8 @@ def match(model: ModelWrapper, network: Network) -> Matched:
         if node.inputs != (before.name,):
             raise FlowError(f"branches meet at {node.name}, and finn's graph is followed along one chain only")
     for node in network.nodes:
+        if isinstance(node, Activation) and any(isinstance(step, Mirror) for step in node.stairs.steps):
+            raise FlowError(f"the codes of {node.name} are mirrored, and finn counts only upwards")
         if isinstance(node, MaxPool) and any(node.pads):
             raise FlowError(f"finn pads {node.name} with zeros, which may win its maximum")
     matched, waiting, signs = Matched(), list(network.nodes), {}

@@ -82,14 +82,6 @@ def negative_factor_of_full_range(net: NetworkWriter) -> None:
     net.dqa(2)
 
 
-def negative_factor_of_eight_full_bits(net: NetworkWriter) -> None:
-    """Negated they need nine: the codes are mirrored instead."""
-    net.flatten()
-    full_range(net, 4, 8)
-    net.node("Mul", net.number(np.array([-0.25, 0.5, -0.5, 0.25]) / 32))
-    net.dqa(2)
-
-
 def negative_factor_behind_an_offset(net: NetworkWriter) -> None:
     net.conv(3, 2, 0, 4)
     net.node("Add", net.number(np.reshape([0.5, -0.25, 0.125], (3, 1, 1))))
@@ -122,7 +114,6 @@ CORNERS: dict[str, Callable[[NetworkWriter], None]] = {
     "a pool of the image": pool_of_the_image,
     "signed codes in a pool": signed_codes_in_a_pool,
     "a negative factor of full-range weights": negative_factor_of_full_range,
-    "a negative factor of eight full bits": negative_factor_of_eight_full_bits,
     "a negative factor behind an offset": negative_factor_behind_an_offset,
     "a negative scalar": negative_scalar,
     "zero factors of bipolar weights": zero_factors_of_bipolar_weights,

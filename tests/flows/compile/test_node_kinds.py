@@ -352,6 +352,18 @@ def weight_with_zero_point(net: NetworkWriter) -> str:
     return constant_node(net, "DequantizeLinear", values, net.number(0.25), integers(net, 128, np.uint8))
 
 
+def turned_weights_of_eight_full_bits(net: NetworkWriter) -> None:
+    """Negated they would need nine."""
+    values = net.random.integers(-128, 128, (3, 2, 2, 2))
+    values[:, 0] = -128
+    numbers = [net.number(value) for value in (values, 1.0, 0, 8)]
+    full = constant_node(net, "Quant", *numbers, domain=QONNX, signed=1, narrow=0, rounding_mode="ROUND")
+    net.node("Conv", full, kernel_shape=[2, 2], pads=[0] * 4, strides=[1, 1])
+    net.shape = (3, 3, 4)
+    net.node("Mul", net.number(TURNED / 512))
+    net.quant(0.25, 0, 3)
+
+
 def prelu_per_channel(net: NetworkWriter) -> None:
     net.node("PRelu", net.number(channels(0.25, 0.5, 0.125)))
     net.quant(0.25, 0, 3)
@@ -390,6 +402,7 @@ NODES: dict[str, Build] = {
     "turned, behind a concatenation": chain(
         hidden, two_quantizers("Concat", quant, quantizer_of(0.5), axis=1), factors(-1, 1, -0.5, 0.5, -1, 1), quant
     ),
+    "turned weights of eight full bits": turned_weights_of_eight_full_bits,
     "turned pixels": chain(factors(-0.5, 0.75), quant, another_conv),
     "turned in one of two branches": chain(hidden, two_quantizers("Add", quant, turned_quantizer), quant),
     "turned, behind codes, in front of trunc": chain(hidden, later_trunc),
