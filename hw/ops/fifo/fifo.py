@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from math import ceil
 from typing import ClassVar
 
@@ -85,6 +85,12 @@ class Fifo(PlainRecord):
     def resources(self) -> Resources:
         """Three counters and the memory. Fitted to `python -m benchmarks.resources`."""
         return self._in_block_ram() if self.in_blocks else self._in_logic()
+
+    def least(self) -> Resources:
+        """What a fifo of this width takes at any depth, each resource by itself."""
+        logic, blocks = (replace(self, depth=depth) for depth in (2, MIN_BLOCK_DEPTH))
+        pairs = zip(astuple(logic._in_logic()), astuple(blocks._in_block_ram()), strict=True)
+        return Resources(*map(min, pairs))
 
     def _in_logic(self) -> Resources:
         """Distributed memory, 6 LUT4 for 16 words of 4 bits, its multiplexers and write enables."""

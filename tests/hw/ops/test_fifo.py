@@ -53,6 +53,8 @@ def test_holds_exactly_depth_beats(tmp_path, fifo):
 def test_block_ram_where_it_is_the_smaller_part_of_a_device():
     assert [shallow(depth).in_blocks for depth in (2, 3, 4, 129)] == [False] * 4
     assert [deep(depth).in_blocks for depth in (2, 3, 4, 64, 65)] == [False] * 4 + [True]
+    at_any_depth = [deep(depth).resources() for depth in (2, 3, 9, 64, 65, 130, 514, 9000)]
+    assert all(deep(2).least().lut4 <= taken.lut4 and deep(2).least().ff <= taken.ff for taken in at_any_depth)
     assert deep(514).resources().ebr == 1 and deep(515).resources().ebr == 2  # 512 words of 36 bits, and two beats
 
 
