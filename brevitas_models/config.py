@@ -47,6 +47,7 @@ class Answer(StrEnum):
 
 
 MAX_MEMBERS = 8
+GRID_BITS = 8  # of a pixel
 
 
 def _bits(name: str, bits: int | tuple[int, ...]) -> None:
@@ -109,7 +110,8 @@ class QuantConfig:
     in order; activations: every hidden layer in order), 1 to 8; 1 weight bit means bipolar. `activation`: the
     quantizer; `scale`: of weights and of uniform activations. `members`: bits of weights and activations of each
     member of an ensemble (then the two above are those of its undefended twin), none for a single network. `answer`:
-    what the ensemble says."""
+    what the ensemble says. `input_bits`: what a pixel is rounded to before the first layer, GRID_BITS for the sensor's
+    own grid."""
 
     activation: Activation = Activation.DQA_DYNAMIC
     weight_bits: int | tuple[int, ...] = 4
@@ -117,8 +119,10 @@ class QuantConfig:
     scale: Scale = Scale.POWER_OF_TWO
     members: tuple[int, ...] = ()
     answer: Answer = Answer.SUM
+    input_bits: int = GRID_BITS
 
     def __post_init__(self) -> None:
+        _bits("quant.input_bits", self.input_bits)
         _bits("quant.weight_bits", self.weight_bits)
         _bits("quant.activation_bits", self.activation_bits)
         _bits("quant.members", self.members)

@@ -162,7 +162,7 @@ def _deploy_network(network: Network, seeds: Iterator[int]) -> Network:
     twin.eval().requires_grad_(False)
     floating = quant.activation is Activation.FLOAT
     twin.exact = quant.scale is Scale.POWER_OF_TWO and not floating
-    incoming: Levels | None = None if floating else twin.grid.levels
+    incoming: Levels | None = None if floating else twin.input_levels
     for block in twin.blocks:
         if isinstance(block, Residual):
             fits = _deploy_branch(list(block.body), incoming, twin.exact, seeds)

@@ -57,7 +57,8 @@ class _MultiThreshold:
 
 
 class DQAHandler(ONNXBaseHandler):
-    """Exports a DQA or SQ; thresholds have shape (1, n): one row for all channels."""
+    """Exports a DQA, SQ or the input's levels (whose lowest is 0: no `Add`); thresholds have shape (1, n), one row for
+    all channels."""
 
     handled_layer = DQAProxy
 
@@ -69,7 +70,8 @@ class DQAHandler(ONNXBaseHandler):
 
     def symbolic_execution(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         counts = self.export_op(_MultiThreshold, x, self.thresholds, self.bits, self.noise)
-        y = (counts + -self.levels.top / 2) * self.levels.step
+        centred = counts if self.levels.lowest == 0 else counts + -self.levels.top / 2
+        y = centred * self.levels.step
         return y, torch.tensor(self.levels.step), torch.tensor(0.0), torch.tensor(float(self.bits))
 
 

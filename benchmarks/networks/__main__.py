@@ -11,6 +11,8 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks.networks.entries import ENTRIES, Entry
 from benchmarks.record import versions, write
 from flows.errors import FlowError
@@ -37,13 +39,28 @@ def compile_entry(entry: Entry, work: Path) -> None:
     foreign.compile_foreign(work / f"{entry.name}.onnx", work / entry.name, config, board_name=BOARD, progress=print)
 
 
-def verify(entry: Entry, work: Path) -> None:
-    """Raises FlowError where a rung gives other integers."""
+def verify(entry: Entry, work: Path, mnist: Path | None) -> None:
+    """On MNIST's test images where they are there and the network was trained on them, on made ones otherwise.
+
+    Raises FlowError where a rung gives other integers.
+    """
     from flows.foreign.verify import mismatches, verify_folder
 
-    record = verify_folder(work / entry.name, sample=entry.slow, rtl=entry.images, progress=print)
+    images, labels = _test_set(work, mnist) if entry.zoo and mnist else (None, None)
+    record = verify_folder(work / entry.name, images, labels, sample=entry.slow, rtl=entry.images, progress=print)
     if wrong := mismatches(record):
         raise FlowError(f"{entry.name}: expected the golden integers everywhere, got others on {', '.join(wrong)}")
+
+
+def _test_set(work: Path, mnist: Path) -> tuple[Path, Path]:
+    """MNIST's 10,000 test images and their classes, as the files that `holdfast verify` takes."""
+    from brevitas_models.data import mnist as reader
+
+    split = reader.load(str(mnist))
+    paths = work / "mnist-images.npy", work / "mnist-labels.npy"
+    for path, values in zip(paths, (split.test_x, split.test_y), strict=True):
+        np.save(path, values)
+    return paths
 
 
 def place(entry: Entry, work: Path) -> None:
@@ -75,7 +92,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("steps", nargs="+", choices=STEPS)
     parser.add_argument("--work", type=Path, default=Path("runs/networks"), help="what the steps make")
-    parser.add_argument("--zoo", type=Path, default=Path("models"), help="where TFC_1W1A.onnx and TFC_2W2A.onnx lie")
+    parser.add_argument("--zoo", type=Path, default=Path("models"), help="where the files of networks marked so lie")
+    parser.add_argument("--mnist", type=Path, help="folder of MNIST's four files: what TFC is verified on")
     parser.add_argument("--only", nargs="+", choices=[entry.name for entry in ENTRIES], help="these networks")
     parser.add_argument("--out", type=Path, default=Path("results/networks.json"))
     parser.add_argument("--page", type=Path, default=Path("docs/networks.md"))
@@ -86,10 +104,14 @@ def main() -> None:
     for entry in entries:
         if "models" in arguments.steps:
             models(entry, work, arguments.zoo)
-        for step, run in (("compile", compile_entry), ("verify", verify), ("place", place)):
+        for step, run in (
+            ("compile", lambda entry: compile_entry(entry, work)),
+            ("verify", lambda entry: verify(entry, work, arguments.mnist)),
+            ("place", lambda entry: place(entry, work)),
+        ):
             if step in arguments.steps:
                 print(f"{entry.name}: {step}", flush=True)
-                run(entry, work)
+                run(entry)
     if "table" in arguments.steps:
         table(entries, work, arguments.out, arguments.page)
 

@@ -27,7 +27,8 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def _ladder(networks: list[dict]) -> str:
-    head = ["network", "weights", *(f"mismatches / images: {name}" for name in RUNGS), "cycles a frame (bound)"]
+    rungs = (f"mismatches / images: {name}" for name in RUNGS)
+    head = ["network", "weights", *rungs, "cycles a frame (bound)", "accuracy"]
     return _table(head, [_ladder_row(network) for network in networks])
 
 
@@ -35,10 +36,12 @@ def _ladder_row(network: dict) -> list[str]:
     start = [network["title"], f"{network['weights']:,}, {network['weights_from']}"]
     seen = network["ladder"]
     if seen is None:
-        return [*start, *["not run"] * (len(RUNGS) + 1)]
+        return [*start, *["not run"] * (len(RUNGS) + 2)]
     rungs = {rung["rung"]: rung for rung in seen["rungs"]}
     cells = [_rung(rungs.get(name)) for name in RUNGS]
-    return [*start, *cells, f"{seen['cycles_per_frame']:,} ({seen['cycles_per_frame_bound']:,})"]
+    clean = seen.get("clean")
+    accuracy = f"{clean['accuracy'] * 100:.2f} % of {clean['images']:,}" if clean else "-"
+    return [*start, *cells, f"{seen['cycles_per_frame']:,} ({seen['cycles_per_frame_bound']:,})", accuracy]
 
 
 def _rung(rung: dict | None) -> str:

@@ -27,7 +27,7 @@ def ladder(folder: Path) -> dict[str, object] | None:
         | ({"unavailable": rung["unavailable"]} if "unavailable" in rung else {})
         for rung in found["rungs"]
     ]
-    return {"rungs": rungs, **found["circuit"]}
+    return {"rungs": rungs, "images": found["images"], "clean": found.get("clean"), **found["circuit"]}
 
 
 def placed(folder: Path, compiled: dict) -> dict[str, object] | None:

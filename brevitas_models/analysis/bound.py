@@ -30,8 +30,8 @@ from brevitas_models.networks.residual import Residual
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """`factors`: of each block in order, then of the last layer; `product`: of the whole network, logits over
-    pixels. None where an activation has a single threshold, which has no slope."""
+    """`factors`: of each block in order, then of the last layer; `product`: of the whole network, the input's
+    quantizer included: logits over pixels. None where a quantizer has a single threshold, which has no slope."""
 
     factors: tuple[float | None, ...]
     product: float | None
@@ -79,4 +79,5 @@ def block_factor(block: Block) -> float | None:
 def bound(network: Network) -> Bound:
     """The composed bound of a network, trained or deployed."""
     factors = (*map(block_factor, network.blocks), linear_factor(network.last))
-    return Bound(factors, _times(*factors))
+    entry = 1.0 if network.entry is None else slope(network.entry)
+    return Bound(factors, _times(entry, *factors))

@@ -90,7 +90,7 @@ def bounds(network: Network, codes: Tensor, labels: Tensor, budget: int) -> tupl
     negative, no picture within the budget is classified otherwise.
     """
     around = (codes, (codes - budget).clamp(min=0), (codes + budget).clamp(max=255))
-    x = Interval(*(network.grid(values / 255) for values in around))
+    x = Interval(*(network.enter(network.grid(values / 255)) for values in around))
     for block in network.blocks:
         x = _block(block, x)
     x = x.map(lambda values: values.flatten(1))

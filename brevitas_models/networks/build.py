@@ -6,12 +6,13 @@ from dataclasses import replace
 
 from torch import nn
 
-from brevitas_models.config import Activation, Architecture, NetworkConfig, QuantConfig
+from brevitas_models.config import GRID_BITS, Activation, Architecture, NetworkConfig, QuantConfig
 from brevitas_models.errors import ModelError
 from brevitas_models.networks import dscnn, lenet5, mlp, resnet8
 from brevitas_models.networks.ensemble import Ensemble
 from brevitas_models.networks.layer import make_linear
 from brevitas_models.networks.network import Network
+from brevitas_models.quantizers.input_levels import InputLevels
 
 ARCHITECTURES = {
     Architecture.MLP: mlp,
@@ -51,4 +52,5 @@ def build(
     blocks, features = architecture.blocks(config, quant, weight_bits[:-1], activation_bits, input_shape)
     floating = quant.activation is Activation.FLOAT
     last = make_linear(nn.Linear, (classes, features), weight_bits[-1], floating, quant.scale)
-    return Network(blocks, last, (config, quant, tuple(input_shape), classes))
+    entry = None if floating or quant.input_bits == GRID_BITS else InputLevels(quant.input_bits)
+    return Network(blocks, last, (config, quant, tuple(input_shape), classes), entry)

@@ -6,6 +6,7 @@ import json
 import tomllib
 from pathlib import Path
 
+from brevitas_models.config import GRID_BITS
 from flows.audit import record as audit_record
 from flows.certify import run as certificate
 from flows.errors import FlowError
@@ -26,11 +27,12 @@ def rows_of(run: Path, command: str) -> list[dict[str, object]]:
     """The rows of a run directory whose attack stage has finished: float twin, quantized twin, defended network.
 
     Each has `run`, `dataset`, `network`, `defence` (of float, quantized, dqa, dq, sq, jr, at, joined by +), `objective`
-    (what stands behind `at`: pgd, trades or interval; None without), `weight_bits`, `activation_bits`, `epsilon`
-    (pixel units, 0..1), `images` (attacked), `test_images`, `train_images`, `epochs`, `seed`, `clean`, `fgsm`, `pgd`,
-    `own_gradient`, `worst_case` (shares, 0..1), `audit` (verdict), `audited` (by `holdfast audit`, not by the run
-    alone), `command`; the defended one, where `holdfast certify` was there, `certified_epsilon`, `certified` and
-    `certified_images`. A deeper audit of as many images lowers `worst_case`. Raises FlowError for an unfinished run.
+    (what stands behind `at`: pgd, trades or interval; None without), `weight_bits`, `activation_bits`, `input_bits`,
+    `epsilon` (pixel units, 0..1), `images` (attacked), `test_images`, `train_images`, `epochs`, `seed`, `clean`,
+    `fgsm`, `pgd`, `own_gradient`, `worst_case` (shares, 0..1), `audit` (verdict), `audited` (by `holdfast audit`, not
+    by the run alone), `command`; the defended one, where `holdfast certify` was there, `certified_epsilon`, `certified`
+    and `certified_images`. A deeper audit of as many images lowers `worst_case`.
+    Raises FlowError for an unfinished run.
     """
     seen = accuracy.view(open_run(run))
     if seen is None:
@@ -49,6 +51,7 @@ def rows_of(run: Path, command: str) -> list[dict[str, object]]:
             "objective": _objective(config["defence"]) if "at" in names else None,
             "weight_bits": _config_bits(config["quant"], "weight_bits", network.key),
             "activation_bits": _config_bits(config["quant"], "activation_bits", network.key),
+            "input_bits": config["quant"].get("input_bits", GRID_BITS) if network.key == "defended" else GRID_BITS,
             "epsilon": seen.epsilon,
             "images": seen.images,
             "test_images": network.clean.images,
@@ -111,6 +114,7 @@ def table(results: Path) -> str:
         verdict = row["audit"] + (" \\*" if row["audited"] else "")
         bits = "float" if row["defence"] == "float" else f"{_bits(row['weight_bits'])}/{_bits(row['activation_bits'])}"
         figures = (_share(row[key]) for key in ("clean", "fgsm", "pgd", "worst_case"))
+        bits += f", input {row['input_bits']}" if row.get("input_bits", GRID_BITS) < GRID_BITS else ""
         lines.append([row["dataset"], row["network"], defence, bits, f"{row['epsilon']:g}", str(row["epochs"]),
                       *figures, verdict, proved, f"{row['images']:,}"])  # fmt: skip
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

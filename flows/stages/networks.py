@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from brevitas_models.config import Activation, Answer, DefenceConfig, ModelConfig
+from brevitas_models.config import GRID_BITS, Activation, Answer, DefenceConfig, ModelConfig
 from flows.config import Config
 from flows.run.stage import Context
 
@@ -18,11 +18,12 @@ def recipes(config: Config) -> dict[str, ModelConfig]:
     """
     defended = config.model()
     defended = dataclasses.replace(defended, data=dataclasses.replace(defended.data, directory=""))
+    undefended = {"members": (), "answer": Answer.SUM, "input_bits": GRID_BITS}
     twins = {"quantized": Activation.RELU, "float": Activation.FLOAT}
     plain = {
         name: dataclasses.replace(
             defended,
-            quant=dataclasses.replace(defended.quant, activation=activation, members=(), answer=Answer.SUM),
+            quant=dataclasses.replace(defended.quant, activation=activation, **undefended),
             defence=DefenceConfig(lipschitz_beta=0.0, adversarial=0.0),
         )
         for name, activation in twins.items()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from brevitas_models.config import Activation, ModelConfig
+from brevitas_models.config import GRID_BITS, Activation, ModelConfig
 from flows.run.stage import Context
 from flows.stages.networks import load_deployed, recipes
 
@@ -23,6 +23,7 @@ TITLES = {
 def title(recipe: ModelConfig) -> str:
     """The network in a few words, such as `DQA dynamic + DQ + adversarial training`."""
     words = [TITLES[recipe.quant.activation] + " ensemble" * bool(recipe.quant.members)]
+    words += [f"{recipe.quant.input_bits}-bit input"] * (recipe.quant.input_bits < GRID_BITS)
     words += ["diversity"] * (recipe.defence.diversity > 0)
     words += ["DQ"] * (recipe.defence.lipschitz_beta > 0)
     words += ["adversarial training"] * (recipe.defence.adversarial > 0)

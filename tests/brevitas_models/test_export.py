@@ -42,6 +42,8 @@ def exported(tmp_path, digits, settle):
         QuantConfig(Activation.DQA_FIXED, 1, 1),
         QuantConfig(Activation.DQA_DYNAMIC, (8, 1, 2, 3), (4, 3, 1)),
         QuantConfig(Activation.RELU, (4, 1, 3, 8), (1, 2, 8)),
+        QuantConfig(input_bits=1),
+        QuantConfig(Activation.RELU, input_bits=3),
     ],
 )
 def test_the_graph_gives_torch_bits(quant: QuantConfig, lenet: NetworkConfig, exported, digits) -> None:
