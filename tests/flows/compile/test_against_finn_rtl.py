@@ -42,8 +42,10 @@ def threshold(d: Drawer) -> Threshold:
 
 
 def window(d: Drawer) -> Window:
+    """FINN's generator refuses some strides beyond the kernel, whose rows or columns nobody needs."""
     dilation, stride = ((d.integer(1, 2), d.integer(1, 2)) for _ in range(2))
     kernel = (d.integer(1, 3), d.integer(2, 3))
+    stride = tuple(map(min, stride, kernel))
     sides = [max((k - 1) * gap + 1 + d.integer(0, 3), s) for k, gap, s in zip(kernel, dilation, stride, strict=True)]
     channels = d.integer(1, 4)
     numbers = draw_type(d, 9), divisor(d, channels), kernel, stride, dilation, bool(d.integer(0, 1))
