@@ -19,12 +19,14 @@ def count(x: Tensor, thresholds: Tensor) -> Tensor:
 
 def _counts(x: Tensor, thresholds: Tensor, right: bool) -> Tensor:
     """The same as whole numbers of some type; `right` False: how many are < x."""
+    if not x.is_contiguous() and x.ndim == 4:  # channels last: contiguous the other way round
+        return _counts(x.permute(0, 2, 3, 1).contiguous(), thresholds, right).permute(0, 3, 1, 2)
+    x = x.contiguous()
     if len(thresholds) > FEW or not x.is_cpu:
         return torch.bucketize(x, thresholds, right=right)
     compare, result = (torch.ge if right else torch.gt), torch.empty_like(x, dtype=torch.uint8)
-    values, totals = (x.view(-1), result.view(-1)) if x.is_contiguous() else (x, result)
     first, *others = thresholds
-    for block, total in zip(values.split(BLOCK), totals.split(BLOCK), strict=True):
+    for block, total in zip(x.view(-1).split(BLOCK), result.view(-1).split(BLOCK), strict=True):
         compare(block, first, out=total.view(torch.bool))
         passed = torch.empty_like(block, dtype=torch.bool)
         for threshold in others:

@@ -84,9 +84,7 @@ class UniformReLU(QuantReLU, SelectableBackward):
 
     def __init__(self, bits: int, scale: Scale) -> None:
         base = Uint8ActPerTensorFixedPointMaxInit if scale is Scale.POWER_OF_TWO else Uint8ActPerTensorFloatMaxInit
-        quantizer = base.let(
-            bit_width=bits, int_quant=FusedIntQuant, max_val=START_MAXIMUM, scaling_min_val=2.0**-8
-        )
+        quantizer = base.let(bit_width=bits, int_quant=FusedIntQuant, max_val=START_MAXIMUM, scaling_min_val=2.0**-8)
         QuantReLU.__init__(self, act_quant=quantizer)
         self.bits = bits
 
