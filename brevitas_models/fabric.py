@@ -14,7 +14,7 @@ from threading import Thread
 import torch
 from torch import Tensor, multiprocessing, nn
 
-from brevitas_models.compute import Compute, Precision, Progress, Team
+from brevitas_models.compute import Compute, Precision, Progress
 from brevitas_models.errors import ModelError
 
 try:

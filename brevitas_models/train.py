@@ -62,8 +62,6 @@ def _epoch(
 ) -> dict[str, object]:
     generator = epoch_generator(config.seed, epoch)
     size = min(config.train.batch, len(x))
-    if size % team.size:
-        raise ModelError(f"train.batch: expected a multiple of the {team.size} processes, got {size}")
     # A last, smaller batch would weigh its pictures more and spoil batch norm; the next epoch shuffles anew.
     batches = torch.randperm(len(x), generator=generator)[: len(x) // size * size].split(size)
     if team.rank:
@@ -150,6 +148,8 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     compute = (compute or Compute()).resolved()
     key = identity(config, split.sha256, compute)
+    if (size := min(config.train.batch, len(split.train_x))) % compute.devices:
+        raise ModelError(f"train.batch: expected a multiple of the {compute.devices} processes, got {size}")
     if compute != Compute():
         from brevitas_models.fabric import launch
 
