@@ -71,7 +71,7 @@ class Team(Protocol):
         """Makes gradients the team's mean and gives that of `figures`, float32 (n,)."""
 
     def settle(self, network: nn.Module) -> None:
-        """Makes batch norm's running statistics the team's mean."""
+        """Makes batch norm's running statistics the team's mean. Raises ModelError where the weights are not equal."""
 
 
 class Alone:

@@ -50,6 +50,13 @@ class FabricTeam:
     def settle(self, network: nn.Module) -> None:
         if self.size > 1:
             self._average([buffer for buffer in network.buffers() if buffer.is_floating_point()])
+            self._expect_equal(torch.cat([p.detach().flatten() for p in network.parameters()]))
+
+    def _expect_equal(self, values: Tensor) -> None:
+        """Raises ModelError, in every process, unless all have the same `values` (n,) to the bit."""
+        highest, lowest = self._fabric.all_reduce(torch.stack([values, -values]), reduce_op="max")
+        if not torch.equal(highest, -lowest):
+            raise ModelError("training: expected equal weights in all processes, got different ones; this is a fault")
 
     @torch.no_grad()
     def _average(self, tensors: list[Tensor]) -> Tensor:

@@ -48,7 +48,7 @@ def _one_of(name: str, *choices: str) -> str:
 
 
 def device() -> str:
-    """Where networks are trained (`HOLDFAST_DEVICE`): cpu, cuda, or auto (a GPU where there is one). Raises FlowError."""
+    """Where networks are trained (`HOLDFAST_DEVICE`): cpu, cuda, or auto, a GPU where one is. Raises FlowError."""
     return _one_of("HOLDFAST_DEVICE", "cpu", "cuda", "auto")
 
 
