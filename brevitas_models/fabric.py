@@ -68,18 +68,24 @@ class FabricTeam:
         return tensors[-1]
 
 
-def _work(fabric: Fabric, work: Work, arguments: tuple, progress: Progress) -> None:
-    work(FabricTeam(fabric), *arguments, progress)
+class Job:
+    """What the processes get. One opaque thing: Fabric looks into collections for modules and refuses frozen
+    dataclasses there."""
 
+    def __init__(self, work: Work, arguments: tuple) -> None:
+        self.work, self.arguments, self.threads = work, arguments, torch.get_num_threads()
 
-def _work_apart(fabric: Fabric, work: Work, arguments: tuple, threads: int, lines) -> str | None:
-    """In a process of its own: what it reports goes through the queue `lines`; gives what went wrong."""
-    torch.set_num_threads(threads)
-    try:
-        _work(fabric, work, arguments, lambda epoch, line: lines.put((epoch, line)))
-    except ModelError as error:  # the team's figures are the same everywhere, so all processes are here
-        return str(error)
-    return None
+    def here(self, fabric: Fabric, progress: Progress) -> None:
+        self.work(FabricTeam(fabric), *self.arguments, progress)
+
+    def apart(self, fabric: Fabric, lines) -> str | None:
+        """In a process of its own: what it reports goes into the queue `lines`; gives what went wrong."""
+        torch.set_num_threads(self.threads)
+        try:
+            self.here(fabric, lambda epoch, line: lines.put((epoch, line)))
+        except ModelError as error:  # the team's figures are the same everywhere, so all processes are here
+            return str(error)
+        return None
 
 
 def _pass_on(lines, progress: Progress) -> None:
@@ -100,14 +106,15 @@ def launch(compute: Compute, work: Work, arguments: tuple, progress: Progress) -
         strategy="ddp_spawn" if several else "auto",
         precision=PRECISIONS[compute.precision],
     )
+    job = Job(work, arguments)
     if not several:
-        fabric.launch(_work, work, arguments, progress)
+        fabric.launch(job.here, progress)
         return
     lines = multiprocessing.get_context("spawn").SimpleQueue()
     reader = Thread(target=_pass_on, args=(lines, progress), daemon=True)
     reader.start()
     try:
-        fault = fabric.launch(_work_apart, work, arguments, torch.get_num_threads(), lines)
+        fault = fabric.launch(job.apart, lines)
     finally:
         lines.put(None)
         reader.join()

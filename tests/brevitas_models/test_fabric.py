@@ -68,7 +68,7 @@ def test_a_batch_has_to_be_divisible(small, config, tmp_path) -> None:
 def test_a_process_tells_what_went_wrong() -> None:
     from lightning_fabric import Fabric
 
-    from brevitas_models.fabric import _work_apart
+    from brevitas_models.fabric import Job
 
     def work(team, figure: float, progress) -> None:
         progress(0, {"rank": team.rank})
@@ -76,7 +76,7 @@ def test_a_process_tells_what_went_wrong() -> None:
 
     lines: SimpleQueue = SimpleQueue()
     fabric = Fabric(accelerator="cpu", devices=1)
-    assert _work_apart(fabric, work, (1.5,), 1, lines) == "expected a finite loss, got 1.5"
+    assert Job(work, (1.5,)).apart(fabric, lines) == "expected a finite loss, got 1.5"
     assert lines.get() == (0, {"rank": 0}) and lines.empty()
 
 
