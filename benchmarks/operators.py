@@ -59,6 +59,7 @@ def spread() -> list[Op]:
         threshold("UINT8", "BIPOLAR", 784, 1),
         threshold("INT13", "UINT3", 6, 6),
         *(fifo(width, depth) for width, depth in ((2, 4), (8, 2), (8, 4), (16, 9), (32, 4), (32, 40), (8, 100))),
+        *(fifo(width, depth) for width, depth in ((8, 600), (36, 130), (64, 300))),
         converter("UINT2", 64, 1, 16),
         converter("UINT2", 64, 16, 1),
         converter("INT12", 16, 4, 1),

@@ -11,6 +11,7 @@ beats in that it needs, it does not deadlock either, whatever stalls around it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -22,7 +23,6 @@ from hw.wiring import INPUT
 
 #: Cycles from an operator's last needed beat to the output beat: no pipeline of ours is longer.
 LATENCY = 16
-LATENCY_OF_KIND = {"fork": 0, "fifo": 1}
 #: A beat on its way into the output register, and one that leaves in the cycle in which another enters.
 MARGIN = 2
 FRAMES = 4
@@ -40,12 +40,18 @@ def branch_depths(dataflow: Dataflow) -> dict[str, int]:
         for name in dataflow.sources[op.name] if len(inputs_of(op)) > 1 else ():
             if name not in ops or ops[name].kind != "fifo":
                 raise HardwareError(f"{op.name} takes {name} with no fifo between: put one there, of any depth")
-    frames = FRAMES
+    latency = {op.name: op.latency for op in dataflow.ops if op.kind == "fifo"}
+    latency |= {op.name: 0 for op in dataflow.ops if op.kind == "fork"}
+    for op in dataflow.ops:
+        latency |= {name: 1 for name in dataflow.sources[op.name] if len(inputs_of(op)) > 1}
     while True:
-        depths, settled = _fullest(dataflow, frames)
-        if settled or frames >= MAX_FRAMES:
+        depths = _settled(dataflow, latency)
+        # One that became deep enough for block RAM is slower, and all is asked again; a fifo that is then faster than
+        # assumed does no harm.
+        found = {name: max(latency[name], replace(ops[name], depth=depth).latency) for name, depth in depths.items()}
+        if found.items() <= latency.items():
             return depths
-        frames *= 2
+        latency |= found
 
 
 def with_branch_depths(dataflow: Dataflow) -> Dataflow:
@@ -55,8 +61,20 @@ def with_branch_depths(dataflow: Dataflow) -> Dataflow:
     return replace(dataflow, ops=tuple(ops))
 
 
-def _fullest(dataflow: Dataflow, frames: int) -> tuple[dict[str, int], bool]:
-    """Most beats in each of the fifos within `frames` frames, and whether the last two frames went alike."""
+def _settled(dataflow: Dataflow, latency: Mapping[str, int]) -> dict[str, int]:
+    """`_fullest` of so many frames that the last one went like the one before."""
+    frames = FRAMES
+    while True:
+        depths, settled = _fullest(dataflow, frames, latency)
+        if settled or frames >= MAX_FRAMES:
+            return depths
+        frames *= 2
+
+
+def _fullest(dataflow: Dataflow, frames: int, latency: Mapping[str, int]) -> tuple[dict[str, int], bool]:
+    """Most beats in each of the fifos within `frames` frames, and whether the last two frames went alike.
+
+    `latency`: of operators that have another one than `LATENCY`, by name, and of all fifos."""
     pace, beats = dataflow.cycles_per_frame_bound, dataflow.input.beats
     given = {INPUT: np.arange(frames * beats) * pace // beats}  # cycle in which each beat is there
     depths, settled = {}, True
@@ -66,11 +84,11 @@ def _fullest(dataflow: Dataflow, frames: int) -> tuple[dict[str, int], bool]:
         if len(arrivals) > 1:
             for name, need, arrival in zip(dataflow.sources[op.name], needs, arrivals, strict=True):
                 leaves = starts[np.searchsorted(need, np.arange(len(arrival)), side="right")]
-                enters = arrival - LATENCY_OF_KIND["fifo"]
+                enters = arrival - latency[name]
                 depths[name] = int(_occupancy(enters, leaves).max()) + MARGIN
         last, before = (starts[-outputs_of(op)[0].beats * k :][0] for k in (1, 2))
         settled &= bool(last - before == pace)
-        ends = starts + LATENCY_OF_KIND.get(op.kind, LATENCY)
+        ends = starts + latency.get(op.name, LATENCY)
         given |= {name: ends for name in stream_names(op)}
     return depths, settled
 

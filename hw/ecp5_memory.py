@@ -10,6 +10,8 @@ from hw.op import Resources
 ROM_BITS_PER_BLOCK = 2048
 CELLS_PER_BLOCK = 16
 LUT4_PER_CELL = 6
+# So many LUT4 an LFE5U-85F has for each of its block RAMs.
+LUT4_PER_BLOCK = 402
 # A writable memory with contents from the start is a flip-flop per bit otherwise, so that a block is worth it sooner.
 WRITABLE_BITS_PER_BLOCK = 256
 

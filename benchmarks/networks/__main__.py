@@ -92,7 +92,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("steps", nargs="+", choices=STEPS)
     parser.add_argument("--work", type=Path, default=Path("runs/networks"), help="what the steps make")
-    parser.add_argument("--zoo", type=Path, default=Path("models"), help="where TFC_1W1A.onnx and TFC_2W2A.onnx lie")
+    parser.add_argument("--zoo", type=Path, default=Path("models"), help="where the files of networks marked so lie")
     parser.add_argument("--mnist", type=Path, help="folder of MNIST's four files: what TFC is verified on")
     parser.add_argument("--only", nargs="+", choices=[entry.name for entry in ENTRIES], help="these networks")
     parser.add_argument("--out", type=Path, default=Path("results/networks.json"))

@@ -22,10 +22,12 @@ class Entry:
 
 
 RANDOM, TRAINED = "random, one seed", "trained by Brevitas on MNIST"
+OURS = "trained by the preset `mnist-lenet5`"
 
 ENTRIES = (
     Entry("TFC_1W1A", "TFC-1W1A (28x28, MNIST)", TRAINED, 100_000, 100, 0, 500, zoo=True),
     Entry("TFC_2W2A", "TFC-2W2A (28x28, MNIST)", TRAINED, 100_000, 100, 0, 500, zoo=True),
+    Entry("mnist_lenet5", "LeNet-5, 4/3 bits (28x28, MNIST)", OURS, 16_000, 100, 2000, 200, zoo=True),
     Entry("dscnn", "DS-CNN, 4 bits (49x10, keywords)", RANDOM, 240, 50, 16, 10),
     Entry("mobilenet", "MobileNetV1 x 1/8, 4 bits (32x32)", RANDOM, 240, 50, 16, 10),
     Entry("resnet8", "ResNet-8, 4 bits (32x32, CIFAR-10)", RANDOM, 240, 50, 16, 10),

@@ -37,6 +37,7 @@ DIRECTIONS = {False: 4, True: 16}  # of the numeric gradient, by thoroughness
 CROSS_ENTROPY, MARGIN = "cross_entropy", "margin"
 EXTRA = ("apgd-ce", "apgd-dlr", "apgd-t")  # of a thorough evaluation, through the strongest backward pass
 AUTO_STEPS = 100  # of each of them, as in AutoAttack
+FEW_STEPS = 40  # of the targeted one, the strongest of them, in every evaluation
 BLIND = ("nes", "spsa", "hop-skip-jump")  # of a thorough evaluation, beside square: scores twice, classes once
 FOR_DLR = 4  # classes that the targeted ratio of logits needs
 BUDGETS = (0.25, 0.5, 1.0, 1.5, 2.0)  # of epsilon, attacked anew in a thorough evaluation
@@ -75,11 +76,11 @@ class Effort:
         config, modes = self.config, len(backward_modes(target, every=self.thorough))
         points = len({0.0, config.epsilon, *config.sweep})
         if self.thorough:
-            return 2 * modes + OTHER_ACTIONS + points + sources + len(BUDGETS) + len(EXTRA) + len(BLIND) + 3
+            return 2 * modes + OTHER_ACTIONS + points + sources + len(BUDGETS) + len(EXTRA) + len(BLIND) + 2
         return modes + OTHER_ACTIONS + points + sources
 
 
-OTHER_ACTIONS = 7  # fgsm, margin pgd, uniform, square, more restarts, unbounded, measurements
+OTHER_ACTIONS = 8  # fgsm, margin pgd, targeted apgd, uniform, square, more restarts, unbounded, measurements
 
 
 class Evaluation:
@@ -167,6 +168,8 @@ class Evaluation:
         strongest = max(tried, key=lambda key: int(tried[key].success.sum()))
         if self._effort.thorough:
             self._more_gradient_attacks(strongest[0])
+        elif self._classes() >= FOR_DLR:
+            self._attack(build("apgd-t", {"steps": FEW_STEPS, "backward": strongest[0], "seed": self._seed}))
         return strongest
 
     def _more_gradient_attacks(self, strongest: str) -> None:

@@ -155,7 +155,8 @@ class Assembler:
     def pool(self, plan: PoolPlan) -> str:
         stream = self.take(plan.inputs[0])
         of = self.streams[stream]
-        return self.add(op_class("maxpool")(plan.name, plan.shape, of.dtype, of.parallel, plan.kernel), stream)
+        pool = op_class("maxpool")(plan.name, plan.shape, of.dtype, of.parallel, plan.kernel, plan.stride)
+        return self.add(pool, stream)
 
     def sum_pool(self, plan: SumPoolPlan) -> str:
         stream = self.take(plan.inputs[0])

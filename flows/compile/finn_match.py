@@ -8,7 +8,8 @@ import numpy as np
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.basic import get_by_name
 
-from flows.compile.network import Activation, Network, Product
+from flows.compile.network import Activation, MaxPool, Network, Product
+from flows.compile.staircase import Mirror
 from flows.compile.thresholds import layer_thresholds
 from flows.errors import FlowError
 
@@ -36,6 +37,11 @@ def match(model: ModelWrapper, network: Network) -> Matched:
     for before, node in zip(network.nodes, network.nodes[1:], strict=False):
         if node.inputs != (before.name,):
             raise FlowError(f"branches meet at {node.name}, and finn's graph is followed along one chain only")
+    for node in network.nodes:
+        if isinstance(node, Activation) and any(isinstance(step, Mirror) for step in node.stairs.steps):
+            raise FlowError(f"the codes of {node.name} are mirrored, and finn counts only upwards")
+        if isinstance(node, MaxPool) and any(node.pads):
+            raise FlowError(f"finn pads {node.name} with zeros, which may win its maximum")
     matched, waiting, signs = Matched(), list(network.nodes), {}
     for node in model.graph.node:
         if node.op_type == "MVAU":

@@ -116,7 +116,13 @@ def _activation(node: Activation, lowered: Lowered, types: dict[str, IntType]) -
 
 
 def _max_pool(node: MaxPool, lowered: Lowered, types: dict[str, IntType]) -> list[Plan]:
-    return [PoolPlan(node.name, node.inputs, node.input_shape, node.kernel)]
+    plans: list[Plan] = []
+    shape, source = node.input_shape, node.inputs[0]
+    if any(node.pads):
+        dtype, (top, left, bottom, right) = types[source], node.pads
+        plans.append(PadPlan(f"pad_{node.name}", (source,), shape, dtype, node.pads, dtype.min))
+        shape, source = (shape[0] + top + bottom, shape[1] + left + right, shape[2]), plans[-1].name
+    return [*plans, PoolPlan(node.name, (source,), shape, node.kernel, node.stride)]
 
 
 def _sum_pool(node: SumPool, lowered: Lowered, types: dict[str, IntType]) -> list[Plan]:

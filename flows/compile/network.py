@@ -103,9 +103,11 @@ class Activation(Node):
 
 @dataclass(frozen=True)
 class MaxPool(Node):
-    """Maximum over windows of `kernel` x `kernel` pixels, `kernel` apart."""
+    """Maximum over windows of `kernel` (rows, columns), `stride` apart; `pads` (top, left, bottom, right) never win."""
 
-    kernel: int
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    pads: tuple[int, int, int, int]
     input_shape: Shape
 
 

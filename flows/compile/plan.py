@@ -98,12 +98,13 @@ class ThresholdPlan:
 
 @dataclass(frozen=True, slots=True)
 class PoolPlan:
-    """Max-pool, `kernel` x `kernel` with stride `kernel`. `shape`: (H, W, C) of its input."""
+    """Maximum over windows of `kernel` (rows, columns), `stride` apart. `shape`: (H, W, C) of its input."""
 
     name: str
     inputs: Inputs
     shape: tuple[int, int, int]
-    kernel: int
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)

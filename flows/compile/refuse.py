@@ -41,3 +41,8 @@ def whole_bits(node: onnx.NodeProto, values: np.ndarray, most: int = MAX_BITS) -
 def positive(node: onnx.NodeProto, scale: np.ndarray) -> None:
     if np.any(scale <= 0):
         raise refuse(node, f"scale {float(scale.min())}", "scales must be positive")
+
+
+def no_zero(node: onnx.NodeProto, scale: np.ndarray) -> None:
+    if np.any(scale == 0):
+        raise refuse(node, "scale 0", "scales must not be zero: train again, it has collapsed")

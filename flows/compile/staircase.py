@@ -47,12 +47,12 @@ def spread(function, *columns: tuple[Fraction, ...]) -> tuple[Fraction, ...]:
 
 @dataclass(frozen=True, slots=True)
 class LeakyRelu:
-    """`value` above zero, `slope * value` below; slope 0 is an ordinary Relu."""
+    """`value` above zero, `slope * value` below, a slope per channel or one for all; slope 0 is an ordinary Relu."""
 
-    slope: Fraction = Fraction(0)
+    slopes: tuple[Fraction, ...] = (Fraction(0),)
 
     def __call__(self, value: Fraction, channel: int) -> Fraction:
-        return value if value >= 0 else value * self.slope
+        return value if value >= 0 else value * self.slopes[channel if len(self.slopes) > 1 else 0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +171,25 @@ class OnGrid:
 
 
 @dataclass(frozen=True, slots=True)
+class Mirror:
+    """`total - code` in the channels (or all) whose `flags` say so: a staircase that falls becomes one that rises."""
+
+    flags: tuple[bool, ...]
+    total: int
+
+    def __call__(self, value: Fraction, channel: int) -> Fraction:
+        return self.total - value if self.flags[channel if len(self.flags) > 1 else 0] else value
+
+
+def chained(steps: tuple[Step, ...], integer: int, channel: int) -> Fraction:
+    """What the steps, one behind the other, make of an integer."""
+    value = Fraction(integer)
+    for step in steps:
+        value = step(value, channel)
+    return value
+
+
+@dataclass(frozen=True, slots=True)
 class Staircase:
     """`steps` in order, the last of which gives the integer code; `low`, `high`: range of that code, `step` apart."""
 
@@ -181,15 +200,12 @@ class Staircase:
 
     def __call__(self, accumulator: int, channel: int) -> int:
         """The code for one accumulator value, exactly. `accumulator`: any integer."""
-        value = Fraction(accumulator)
-        for step in self.steps:
-            value = step(value, channel)
-        return int(value)
+        return int(chained(self.steps, accumulator, channel))
 
     @property
     def per_channel(self) -> bool:
         """Whether one of the steps differs from channel to channel."""
-        columns = ("factors", "terms", "scales", "thresholds")
+        columns = ("factors", "terms", "scales", "slopes", "thresholds", "flags")
         return any(len(getattr(step, name, ())) > 1 for step in self.steps for name in columns)
 
     def signed(self, sign: int) -> Staircase:

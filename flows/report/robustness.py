@@ -27,12 +27,12 @@ def rows_of(run: Path, command: str) -> list[dict[str, object]]:
     """The rows of a run directory whose attack stage has finished: float twin, quantized twin, defended network.
 
     Each has `run`, `dataset`, `network`, `defence` (of float, quantized, dqa, dq, sq, jr, at, joined by +), `objective`
-    (what stands behind `at`: pgd, trades or interval; None without), `weight_bits`, `activation_bits`, `input_bits`,
-    `epsilon` (pixel units, 0..1), `images` (attacked), `test_images`, `train_images`, `epochs`, `seed`, `clean`,
-    `fgsm`, `pgd`, `own_gradient`, `worst_case` (shares, 0..1), `audit` (verdict), `audited` (by `holdfast audit`, not
-    by the run alone), `command`; the defended one, where `holdfast certify` was there, `certified_epsilon`, `certified`
-    and `certified_images`. A deeper audit of as many images lowers `worst_case`.
-    Raises FlowError for an unfinished run.
+    (what stands behind `at`: pgd, trades or interval; None without), `lipschitz_beta` (None without `dq`),
+    `weight_bits`, `activation_bits`, `input_bits`, `epsilon` (pixel units, 0..1), `images` (attacked), `test_images`,
+    `train_images`, `epochs`, `seed`, `clean`, `fgsm`, `pgd`, `own_gradient`, `worst_case` (shares, 0..1), `audit`
+    (verdict), `audited` (by `holdfast audit`, not by the run alone), `command`; the defended one, where `holdfast
+    certify` was there, `certified_epsilon`, `certified` and `certified_images`. A deeper audit of as many images lowers
+    `worst_case`. Raises FlowError for an unfinished run.
     """
     seen = accuracy.view(open_run(run))
     if seen is None:
@@ -49,6 +49,7 @@ def rows_of(run: Path, command: str) -> list[dict[str, object]]:
             "network": config["network"]["architecture"],
             "defence": "+".join(names),
             "objective": _objective(config["defence"]) if "at" in names else None,
+            "lipschitz_beta": config["defence"]["lipschitz_beta"] if "dq" in names else None,
             "weight_bits": _config_bits(config["quant"], "weight_bits", network.key),
             "activation_bits": _config_bits(config["quant"], "activation_bits", network.key),
             "input_bits": config["quant"].get("input_bits", GRID_BITS) if network.key == "defended" else GRID_BITS,
@@ -109,7 +110,9 @@ def table(results: Path) -> str:
             "proved at ε", "images")  # fmt: skip
     lines = [head, ["---"] * len(head)]
     for row in rows:
-        defence = row["defence"] + (f" ({row['objective']})" if row["objective"] not in (None, "pgd") else "")
+        notes = [f"β {row['lipschitz_beta']:g}"] if row.get("lipschitz_beta") else []
+        notes += [row["objective"]] if row["objective"] not in (None, "pgd") else []
+        defence = row["defence"] + (f" ({', '.join(notes)})" if notes else "")
         proved = f"{_share(row['certified'])} at {row['certified_epsilon']:.3g}" if row.get("certified") else "-"
         verdict = row["audit"] + (" \\*" if row["audited"] else "")
         bits = "float" if row["defence"] == "float" else f"{_bits(row['weight_bits'])}/{_bits(row['activation_bits'])}"

@@ -14,6 +14,8 @@ from brevitas_models.errors import ModelError
 from flows.config import PRESETS, dump_toml, load_preset, load_toml, override, parse, preset_names, to_record
 from flows.errors import FlowError
 
+NAMES = ["cifar10-resnet8", "digits", "digits-sq", "mnist-certified", "mnist-lenet5", "mnist-mlp", "mnist-robust"]
+
 
 @pytest.mark.parametrize("name", preset_names())
 def test_presets_are_complete_and_named_as_their_file(name: str) -> None:
@@ -23,15 +25,13 @@ def test_presets_are_complete_and_named_as_their_file(name: str) -> None:
 
 
 def test_the_presets_are_there() -> None:
-    presets = ["digits", "digits-sq", "mnist-certified", "mnist-lenet5", "mnist-mlp", "mnist-robust"]
-    assert preset_names() == presets
+    assert preset_names() == NAMES
 
 
 def test_an_unknown_preset_names_the_nearest() -> None:
     with pytest.raises(FlowError) as caught:
         load_preset("digit")
-    presets = "digits, digits-sq, mnist-certified, mnist-lenet5, mnist-mlp"
-    assert str(caught.value) == f"unknown preset 'digit'; did you mean digits?; presets: {presets}"
+    assert str(caught.value) == f"unknown preset 'digit'; did you mean digits?; presets: {', '.join(NAMES)}"
 
 
 @given(

@@ -4,17 +4,22 @@ operators  one operator: numpy model, onnxruntime, plain Python reference (tests
 networks   a QONNX chain or graph with branches: compiler, reference executor, onnxruntime, FINN where it can
 circuits   the same networks in Verilator, with and without stalls: one build serves many networks of one structure
 chains     a QONNX chain through all engines, one build each, its cycles counted
+
+The last lines are a JSON object: cases, how many of them agreed, seconds, what failed.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import time
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from tests.fuzz import families
+from tests.fuzz.state import State, key
 
 #: Of 100 cases of a mixed run.
 SHARES = {"operators": 90, "networks": 2, "circuits": 8}
@@ -28,37 +33,38 @@ def main() -> int:
     parser.add_argument("--cases", type=int, default=100)
     parser.add_argument("--only", choices=families.FAMILIES, help="cases of this kind only")
     parser.add_argument("--keep-going", action="store_true", help="report every failing case, not only the first")
+    parser.add_argument("--state", type=Path, help="keeps what is done: the same command goes on after a kill")
     options = parser.parse_args()
     warnings.simplefilter("ignore")  # of qonnx, about its own graphs
-    shares = {options.only: 100} if options.only else SHARES
-    failed = []
-    for kind, share in shares.items():
-        count = options.cases * share // 100
-        failed += _run(kind, families.FAMILIES[kind](options.seed, count), count, options.keep_going)
-        if failed and not options.keep_going:
+    state = State(options.state, key(seed=options.seed, cases=options.cases, only=options.only))
+    for kind, share in ({options.only: 100} if options.only else SHARES).items():
+        batches = families.FAMILIES[kind](options.seed, options.cases * share // 100)
+        if not _run(kind, batches, state, options.keep_going) and not options.keep_going:
             break
-    print(f"{len(failed)} failed {failed}")
-    return 1 if failed else 0
+    summary = state.summary()
+    print(json.dumps({"seed": options.seed} | summary, indent=1))
+    return 1 if summary["failed"] else 0
 
 
-def _run(kind: str, cases: list[tuple[int, int, Callable[[], str]]], count: int, keep_going: bool) -> list[str]:
-    """Runs batches (first seed, cases in it, function -> a summary); the failed ones by name."""
-    failed, done, start = [], 0, time.perf_counter()
-    for seed, size, case in cases:
+def _run(kind: str, batches: Iterator[tuple[int, int, Callable[[], str]]], state: State, keep_going: bool) -> bool:
+    """Runs the batches (first seed, cases in it, function -> a summary) that are not done; whether all agree."""
+    agree = True
+    for seed, size, case in batches:
+        if state.has(kind, seed):
+            continue
+        start = time.perf_counter()
         try:
             text = case()
-            done += size
         except Exception as error:  # a finding, whatever its class
-            failed.append(f"{kind} {seed}")
-            print(f"{kind} {seed} FAILED: {type(error).__name__}: {error}", flush=True)
             traceback.print_exc()
+            state.add(kind, seed, size, time.perf_counter() - start, f"{type(error).__name__}: {error}")
+            agree = False
             if not keep_going:
                 break
             continue
-        if text:
-            print(f"{kind} {seed}: {text}", flush=True)
-    print(f"{kind}: {done} of {count} cases agree, {time.perf_counter() - start:.0f} s", flush=True)
-    return failed
+        state.add(kind, seed, size, time.perf_counter() - start)
+        print(f"{kind} {seed}: {text}", flush=True)
+    return agree
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from tests.fuzz.check import check
 from tests.fuzz.circuits import Structure, other_integers
 from tests.fuzz.disagreement import Disagreement, equal
 from tests.fuzz.networks import draw, images
+from tests.fuzz.state import State
 
 SEEDS = (3, 8, 13, 14, 113, 1012)
 MORE = range(5000, 5030)
@@ -66,3 +67,22 @@ def test_a_seed_is_a_network(tmp_path: Path) -> None:
 def test_a_wrong_integer_is_told() -> None:
     with pytest.raises(Disagreement, match=r"here: at \(0, 1\) expected 2, got 3"):
         equal("here", np.array([[1, 2]]), np.array([[1, 3]]))
+
+
+def test_a_run_goes_on_where_it_was_killed(tmp_path: Path) -> None:
+    file = tmp_path / "state.json"
+    state = State(file, "this")
+    state.add("operators", 0, 150, 2.0)
+    state.add("networks", 7, 1, 1.0, "Disagreement: here")
+    again = State(file, "this")
+    assert again.has("operators", 0) and not again.has("operators", 150) and not again.has("networks", 7)
+    assert again.summary() == {
+        **{"cases": 151, "agreed": 150, "failed": {"networks 7": "Disagreement: here"}},
+        "kinds": {
+            "operators": {"cases": 150, "agreed": 150, "seconds": 2.0},
+            "networks": {"cases": 1, "agreed": 0, "seconds": 1.0},
+        },
+    }
+    assert State(file, "another").batches == {}
+    file.write_text("{")
+    assert State(file, "this").batches == {}

@@ -76,11 +76,12 @@ class Block:
         return self.add("threshold", f"act_{label}", name, shape, dtype, steps, UINT3, parallel)
 
 
-def block(seed: int) -> Dataflow:
+def block(seed: int, sides: tuple[int, int] | None = None) -> Dataflow:
     """Random sizes and foldings: two convolutions beside the identity, or beside a 1x1 one with stride 2."""
     b = Block(seed)
     rng = b.rng
     height, width, channels = int(rng.integers(4, 9)), int(rng.integers(4, 9)), int(rng.choice([2, 3, 4]))
+    height, width = sides or (height, width)
     stride = int(rng.integers(1, 3))
     wide = channels if stride == 1 else 2 * channels
     fork = b.add("fork", "split", "input", (height, width, channels), UINT3, divisor(rng, channels), 2)
@@ -125,6 +126,14 @@ def test_residual_blocks_keep_their_pace(tmp_path: Path, seed: int) -> None:
     paced = interval(dataflow, tmp_path / "sized", True)
     assert paced <= interval(with_depth(dataflow, ENDLESS), tmp_path / "endless", False)
     assert paced <= 1.1 * dataflow.cycles_per_frame_bound
+
+
+@pytest.mark.sim
+@pytest.mark.parametrize("seed", [7, 8])
+def test_block_ram_keeps_the_pace_though_it_answers_later(tmp_path: Path, seed: int) -> None:
+    dataflow = with_branch_depths(block(seed, (4, 64)))
+    assert next(op for op in dataflow.ops if op.name == "wait_short").in_blocks
+    assert interval(dataflow, tmp_path / "sized", True) <= 1.02 * dataflow.cycles_per_frame_bound
 
 
 @pytest.mark.sim

@@ -54,7 +54,9 @@ class Link:
         if width not in self.fifos:
             return Resources()
         fifo = self.fifos[width]
-        return replace(fifo, depth=max(JOIN_DEPTH, -(-held.get(fifo.name, 0) // width))).resources()
+        if fifo.name not in held:
+            return fifo.least()
+        return replace(fifo, depth=max(JOIN_DEPTH, -(-held[fifo.name] // width))).resources()
 
 
 @dataclass

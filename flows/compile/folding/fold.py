@@ -17,10 +17,11 @@ from flows.config import CompileConfig
 from flows.errors import FlowError
 from hw.boards.board import Board
 from hw.dataflow import Dataflow
+from hw.ecp5_memory import LUT4_PER_BLOCK
 from hw.op import Resources
 from hw.stream import Stream
 
-PRICES = Resources(lut4=1, ff=1, ebr=402, dsp=536)
+PRICES = Resources(lut4=1, ff=1, ebr=LUT4_PER_BLOCK, dsp=536)
 """What "small" weighs: the LUT4 that an LFE5U-85F has for each of its flip-flops, block RAMs and multipliers."""
 
 

@@ -14,8 +14,21 @@ from qonnx.custom_op.general.quant import max_int, min_int, quant
 from flows.compile.network import INPUT, Activation, Noise, Product, Range, Sum
 from flows.compile.read.reader import Reader
 from flows.compile.read.values import Codes, Constant, QuantizedConstant, Value
-from flows.compile.refuse import MAX_BITS, finite, positive, refuse, whole_bits
-from flows.compile.staircase import ROUNDING, Affine, CountThresholds, OnGrid, Quantize, Sign, Staircase, Step, exact
+from flows.compile.refuse import MAX_BITS, Unsupported, finite, no_zero, positive, refuse, whole_bits
+from flows.compile.staircase import (
+    ROUNDING,
+    Affine,
+    CountThresholds,
+    Mirror,
+    OnGrid,
+    Quantize,
+    Sign,
+    Staircase,
+    Step,
+    chained,
+    exact,
+    spread,
+)
 from hw.inttype import IntType
 
 MAX_THRESHOLDS = 255
@@ -37,7 +50,11 @@ def close(
     noise: Noise | None = None,
 ) -> tuple[Codes, str]:
     """An activation behind `codes`: value = step * code + lowest. None is made behind quantized integers where its
-    codes are those integers, up to one offset for all."""
+    codes are those integers, up to one offset for all.
+
+    A channel whose codes fall with its integers gets negated weights; where no weights of its own stand behind it, its
+    codes are mirrored, so that they rise, and its step is negative instead.
+    """
     steps = codes.steps or (Affine((Fraction(1),)),)
     stairs = Staircase((*steps, last), last.low, last.high, last.step)
     where = reader.range(codes.source)
@@ -46,9 +63,16 @@ def close(
     if shift is not None and not any(sign < 0 for sign in reader.signs.get(codes.source, ())):
         kept = Affine(step, tuple(low + shift * s for low, s in _pairs(lowest, step)))
         role = "its codes are the integers that come in" if codes.source != INPUT else "its codes are the pixels"
-        return replace(codes, steps=(kept,), rising_only=False), role
-    graph_signs = _directions(stairs, where, reader.signs.get(codes.source, (1,) * len(where.low)))
-    reader.negate(node, codes.source, graph_signs)
+        return replace(codes, steps=(kept,)), role
+    graph_signs = directions(stairs.steps, where, reader.signs.get(codes.source, (1,) * len(where.low)))
+    try:
+        reader.negate(node, codes.source, graph_signs)
+    except Unsupported:
+        if noise is not None:  # it is drawn for rising codes
+            raise
+        settled = reader.signs.setdefault(codes.source, (1,) * len(graph_signs))
+        stairs, step, lowest = _mirrored(stairs, step, lowest, graph_signs, settled)
+        graph_signs = settled
     name = f"act_{codes.source}"
     if name in reader.nodes:
         name = reader.number(f"{name}_")
@@ -119,12 +143,23 @@ def _identity(stairs: Staircase, where: Range, dtype: IntType) -> int | None:
     return shift
 
 
-def _directions(stairs: Staircase, where: Range, signs: tuple[int, ...]) -> tuple[int, ...]:
-    """Per channel -1 where the staircase falls with the graph's own integer; `signs`: what holds already, kept where
-    the staircase is level."""
+def _mirrored(
+    stairs: Staircase, step: tuple, lowest: tuple, wanted: tuple[int, ...], settled: tuple[int, ...]
+) -> tuple[Staircase, tuple, tuple]:
+    """The same values with codes `low + high - code` in the channels whose `settled` sign is not the `wanted` one."""
+    flags, total = tuple(a != b for a, b in zip(wanted, settled, strict=True)), stairs.low + stairs.high
+    flags = flags[:1] if len(set(flags)) == 1 else flags
+    lowest = spread(lambda flag, s, low: low + total * s if flag else low, flags, step, lowest)
+    step = spread(lambda flag, s: -s if flag else s, flags, step)
+    return replace(stairs, steps=(*stairs.steps, Mirror(flags, total))), step, lowest
+
+
+def directions(steps: tuple[Step, ...], where: Range, signs: tuple[int, ...]) -> tuple[int, ...]:
+    """Per channel -1 where the steps fall with the graph's own integer; `signs`: what holds already, kept where they
+    are level."""
     found = []
     for channel, (low, high, sign) in enumerate(zip(where.low, where.high, signs, strict=True)):
-        first, last = (stairs(sign * end, channel) for end in (low, high))
+        first, last = (chained(steps, sign * end, channel) for end in (low, high))
         found.append(sign if last >= first else -sign)
     return tuple(found)
 
@@ -162,7 +197,7 @@ def _options(reader: Reader, node: onnx.NodeProto) -> tuple[bool, bool, str]:
 def quant_node(reader: Reader, node: onnx.NodeProto) -> tuple[Value, str]:
     """QONNX `Quant`: clip(rounded(x / scale + zero_point)) - zero_point) * scale; one signed bit is -1 or 1."""
     scale, zero = reader.constant(node, 1, "scale"), reader.constant(node, 2, "zero point")
-    positive(node, scale)
+    no_zero(node, scale)
     signed, narrow, mode = _options(reader, node)
     value = reader.value(node, 0)
     if not isinstance(value, Codes):
@@ -173,6 +208,7 @@ def quant_node(reader: Reader, node: onnx.NodeProto) -> tuple[Value, str]:
     scales, offset = per_channel(node, value, scale, "scales"), exact(zero)[0]
     lowest = tuple(-s * offset for s in scales)
     if bits == 1 and signed:
+        positive(node, scale)
         if len(scales) > 1 and offset:
             raise refuse(node, "one bit with a scale per channel and a zero point", "leave one of them out")
         return close(reader, node, value, Sign(-scales[0] * offset), scales, lowest, bipolar=True)
@@ -203,7 +239,7 @@ def _quantized_constant(
 def bipolar_node(reader: Reader, node: onnx.NodeProto) -> tuple[Value, str]:
     """QONNX `BipolarQuant`: scale where x >= 0, else -scale."""
     scale = reader.constant(node, 1, "scale")
-    positive(node, scale)
+    no_zero(node, scale)
     value = reader.value(node, 0)
     if isinstance(value, Codes):
         scales = per_channel(node, value, scale, "scales")
@@ -246,14 +282,11 @@ def requantize(reader: Reader, node: onnx.NodeProto, codes: Codes) -> Codes:
     unquantized = refuse(node, "its input is not quantized", "put an activation quantizer in front of it")
     if max(where.high) - min(where.low) > LISTED:
         raise unquantized
-    chain = Staircase(codes.steps, 0, 0)
-    values = set()
-    for channel, (low, high) in enumerate(zip(where.low, where.high, strict=True)):
-        for integer in range(low, high + 1):
-            value = Fraction(integer)
-            for step in chain.steps:
-                value = step(value, channel)
-            values.add(value)
+    values = {
+        chained(codes.steps, integer, channel)
+        for channel, (low, high) in enumerate(zip(where.low, where.high, strict=True))
+        for integer in range(low, high + 1)
+    }
     lowest, highest = min(values), max(values)
     grid = rational_gcd([value - lowest for value in values]) or Fraction(1)
     first = lowest / grid

@@ -32,7 +32,7 @@ def operand(reader: Reader, node: onnx.NodeProto) -> tuple[Codes, tuple[Fraction
 
 def multiply(reader: Reader, node: onnx.NodeProto) -> tuple[Value, str]:
     codes, factors, _ = operand(reader, node)
-    return codes.scaled(node, factors), ABSORBED
+    return codes.scaled(factors), ABSORBED
 
 
 def divide(reader: Reader, node: onnx.NodeProto) -> tuple[Value, str]:
@@ -41,7 +41,7 @@ def divide(reader: Reader, node: onnx.NodeProto) -> tuple[Value, str]:
         raise refuse(node, "a constant divided by a tensor", "rewrite it as a product or sum")
     if 0 in divisors:
         raise refuse(node, "division by zero", "check the exported scale")
-    return codes.scaled(node, tuple(1 / divisor for divisor in divisors)), ABSORBED
+    return codes.scaled(tuple(1 / divisor for divisor in divisors)), ABSORBED
 
 
 def shift(reader: Reader, node: onnx.NodeProto) -> tuple[Value, str]:
@@ -49,14 +49,14 @@ def shift(reader: Reader, node: onnx.NodeProto) -> tuple[Value, str]:
     codes, terms, swapped = operand(reader, node)
     one = (Fraction(1),)
     if node.op_type == "Add":
-        return codes.scaled(node, one, terms), ABSORBED
+        return codes.scaled(one, terms), ABSORBED
     if swapped:
-        return codes.scaled(node, (Fraction(-1),), terms), ABSORBED
-    return codes.scaled(node, one, tuple(-term for term in terms)), ABSORBED
+        return codes.scaled((Fraction(-1),), terms), ABSORBED
+    return codes.scaled(one, tuple(-term for term in terms)), ABSORBED
 
 
 def negative(reader: Reader, node: onnx.NodeProto) -> tuple[Value, str]:
-    return reader.codes(node).scaled(node, (Fraction(-1),)), ABSORBED
+    return reader.codes(node).scaled((Fraction(-1),)), ABSORBED
 
 
 def batch_norm(reader: Reader, node: onnx.NodeProto) -> tuple[Value, str]:
@@ -71,7 +71,7 @@ def batch_norm(reader: Reader, node: onnx.NodeProto) -> tuple[Value, str]:
         raise refuse(node, "batch norm over another axis than the channels", "normalize over the first axis")
     scale, bias = deployed_batch_norm(gamma, beta, mean, variance, float(options.get("epsilon", 1e-5)))
     finite(node, scale, "scale")
-    return codes.scaled(node, tuple(exact(scale)), tuple(exact(bias))), ABSORBED
+    return codes.scaled(tuple(exact(scale)), tuple(exact(bias))), ABSORBED
 
 
 def deployed_batch_norm(
@@ -89,17 +89,15 @@ def relu(reader: Reader, node: onnx.NodeProto) -> tuple[Value, str]:
 
 
 def leaky_relu(reader: Reader, node: onnx.NodeProto) -> tuple[Value, str]:
-    """`LeakyRelu`, and `PRelu` with one slope."""
+    """`LeakyRelu`, and `PRelu` with one slope or one per channel."""
+    codes = reader.codes(node)
     if node.op_type == "PRelu":
-        slopes = reader.constant(node, 1, "slope")
-        if not np.all(slopes == slopes.reshape(-1)[0]):
-            raise refuse(node, "a slope per channel", "use one slope for all channels")
-        slope = exact(slopes.reshape(-1)[0])[0]
+        slopes = per_channel(node, codes, reader.constant(node, 1, "slope"), "slopes")
     else:
-        slope = exact(np.float32(reader.attributes(node).get("alpha", 0.01)))[0]
-    if slope < 0:
-        raise refuse(node, f"slope {float(slope)}", "an activation must not fall")
-    return reader.codes(node).stepped(LeakyRelu(slope)), ABSORBED
+        slopes = tuple(exact(np.float32(reader.attributes(node).get("alpha", 0.01))))
+    if min(slopes) < 0:
+        raise refuse(node, f"slope {float(min(slopes))}", "an activation must not fall below zero and rise above")
+    return codes.stepped(LeakyRelu(slopes)), ABSORBED
 
 
 def clip(reader: Reader, node: onnx.NodeProto) -> tuple[Value, str]:
@@ -122,7 +120,7 @@ def hard_sigmoid(reader: Reader, node: onnx.NodeProto) -> tuple[Value, str]:
     slope, term = (exact(np.float32(options.get(key, default)))[0] for key, default in (("alpha", 0.2), ("beta", 0.5)))
     if slope < 0:
         raise refuse(node, f"slope {float(slope)}", "an activation must not fall")
-    codes = reader.codes(node).scaled(node, (slope,), (term,))
+    codes = reader.codes(node).scaled((slope,), (term,))
     return codes.stepped(Clip(Fraction(0), Fraction(1))), ABSORBED
 
 

@@ -12,7 +12,7 @@ from flows.compile.read.activations import close, per_channel
 from flows.compile.read.reader import Reader
 from flows.compile.read.values import Codes, Constant, QuantizedConstant, Value
 from flows.compile.refuse import finite, positive, refuse, whole_bits
-from flows.compile.staircase import ROUNDING, Affine, Quantize, exact
+from flows.compile.staircase import ROUNDING, Quantize, chained, exact
 from hw.inttype import IntType
 
 _TYPES = {np.dtype(np.int8): (-128, 127), np.dtype(np.uint8): (0, 255)}
@@ -60,7 +60,7 @@ def dequantize_linear(reader: Reader, node: onnx.NodeProto) -> tuple[Value, str]
             raise refuse(node, "a zero point per channel", "use one zero point for the whole tensor")
         aligned = _aligned(reader, node, scale, len(value.layout.groups) + 1)
         factors, offset = per_channel(node, value, aligned, "scales"), Fraction(int(zero.reshape(-1)[0]))
-        scaled = value.scaled(node, (Fraction(1),), (-offset,)).scaled(node, factors)
+        scaled = value.scaled((Fraction(1),), (-offset,)).scaled(factors)
         return scaled, "exact step of the codes"
     if not isinstance(value, Constant) or value.array.dtype.kind not in "iu":
         raise refuse(node, "its input are no integers", "export integers in front of DequantizeLinear")
@@ -130,8 +130,5 @@ def _whole(codes: Codes, where, scale: Fraction, zero: Fraction) -> tuple[int, i
     found = []
     for channel, ends in enumerate(zip(where.low, where.high, strict=True)):
         for integer in ends:
-            value = Fraction(integer)
-            for step in codes.steps or (Affine((Fraction(1),)),):
-                value = step(value, channel)
-            found.append(round(value / scale + zero))
+            found.append(round(chained(codes.steps, integer, channel) / scale + zero))
     return min(found), max(found)

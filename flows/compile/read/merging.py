@@ -10,6 +10,7 @@ import onnx
 from flows.compile.network import Concatenation, Range, Sum
 from flows.compile.read.activations import rational_gcd, requantize
 from flows.compile.read.arithmetic import shift
+from flows.compile.read.products import one_scale
 from flows.compile.read.reader import Reader
 from flows.compile.read.values import Codes, Value
 from flows.compile.refuse import refuse
@@ -29,10 +30,10 @@ def add(reader: Reader, node: onnx.NodeProto) -> tuple[Value, str]:
             node, f"a sum of tensors {values[0].layout.tensor_shape} and {values[1].layout.tensor_shape}",
             "add tensors of one shape",
         )  # fmt: skip
-    a, b = (_operand(reader, node, value) for value in values)
+    a, b = (_summand(reader, node, value) for value in values)
     if a.layout != b.layout:
         raise refuse(node, f"a sum of tensors that lie as {a.layout.groups} and {b.layout.groups}", "transpose neither")
-    (first, second), sign = (_scale(node, codes) for codes in (a, b)), -1 if node.op_type == "Sub" else 1
+    (first, second), sign = (codes.affine().factors[0] for codes in (a, b)), -1 if node.op_type == "Sub" else 1
     terms = [Affine((Fraction(1),), codes.affine().terms) for codes in (a, b)]
     unit = rational_gcd([first, second]) or Fraction(1)
     gains = int(first / unit), sign * int(second / unit)
@@ -61,11 +62,10 @@ def _operand(reader: Reader, node: onnx.NodeProto, codes: Codes) -> Codes:
     return reader.plain(node, requantize(reader, node, codes))
 
 
-def _scale(node: onnx.NodeProto, codes: Codes) -> Fraction:
-    factors = set(codes.affine().factors)
-    if len(factors) != 1:
-        raise refuse(node, "a branch with a scale per channel", "quantize both branches with one scale per tensor")
-    return factors.pop()
+def _summand(reader: Reader, node: onnx.NodeProto, codes: Codes) -> Codes:
+    """With one scale for all channels, of either sign."""
+    codes = _operand(reader, node, codes)
+    return codes if len(set(codes.affine().factors)) == 1 else one_scale(reader, node, codes)
 
 
 def _sum_range(gains: tuple[int, int], a: Range, b: Range) -> Range:

@@ -10,10 +10,12 @@ import numpy as np
 import onnx
 
 from flows.compile.network import MaxPool, Range, SumPool
-from flows.compile.read.activations import requantize
+from flows.compile.read.activations import directions, requantize
+from flows.compile.read.products import one_scale, output_sides
+from flows.compile.read.products import window as sizes
 from flows.compile.read.reader import Reader
 from flows.compile.read.values import Codes, Layout, Value
-from flows.compile.refuse import refuse
+from flows.compile.refuse import Unsupported, refuse
 from flows.compile.staircase import Affine
 from hw.inttype import IntType
 
@@ -45,26 +47,51 @@ def _apart(size: int, kernel: int, stride: int) -> bool:
 
 
 def max_pool(reader: Reader, node: onnx.NodeProto) -> tuple[Value, str]:
+    """Any windows. What pads them is the least integer there is, which never wins: every window has a pixel."""
     codes = reader.codes(node)
-    kernel, sides = window(reader, node, codes)
-    if kernel == (1, 1):
+    kernel, stride, pads, sides = _max_window(reader, node, codes)
+    if kernel == stride == (1, 1):
         return codes, "nothing to compute"
-    if kernel[0] != kernel[1]:
-        raise refuse(node, f"a max-pool of {kernel[0]} x {kernel[1]} pixels", "use a square one")
-    if codes.source in reader.nodes and reader.dtype(codes.source).bits <= 8:  # quantized: its sign is decided
-        affine = codes.affine()
-        if affine is None or any(factor < 0 for factor in affine.factors):
-            codes = requantize(reader, node, codes.scaled(node, (Fraction(1),)) if affine is None else codes)
-        if any(factor < 0 for factor in codes.affine().factors):
-            raise refuse(node, "a negative scale in front of a max-pool", "put the pool in front of it")
+    codes = _rising(reader, node, codes)
     name, layout = reader.number("pool"), replace(codes.layout, shape=(*sides, codes.channels))
     where, dtype = reader.range(codes.source), reader.dtype(codes.source)
-    if reader.signs.get(codes.source):
-        reader.signs[name] = reader.signs[codes.source]
+    reader.signs[name] = reader.signs[codes.source]
     reader.nodes[name] = MaxPool(
-        name, (codes.source,), layout.shape, where, dtype, node.output[0], kernel[0], codes.layout.shape
+        name, (codes.source,), layout.shape, where, dtype, node.output[0], kernel, stride, pads, codes.layout.shape
     )
-    return replace(codes, source=name, layout=layout, rising_only=True), f"max-pool {name}"
+    return replace(codes, source=name, layout=layout), f"max-pool {name}"
+
+
+def _rising(reader: Reader, node: onnx.NodeProto, codes: Codes) -> Codes:
+    """The same values as steps that rise with the integers in front, whose signs are settled: weights are negated for
+    it, or a depthwise product turns them."""
+    ones = (1,) * codes.channels
+    wanted = directions(codes.steps, reader.range(codes.source), reader.signs.get(codes.source, ones))
+    try:
+        reader.negate(node, codes.source, wanted)
+    except Unsupported:
+        codes = one_scale(reader, node, reader.plain(node, requantize(reader, node, codes)))
+        reader.negate(node, codes.source, ones)
+    return codes
+
+
+def _max_window(reader: Reader, node: onnx.NodeProto, codes: Codes) -> tuple:
+    """Kernel, stride, pads (top, left, bottom, right) and sides of the result."""
+    options, groups = reader.attributes(node), codes.layout.groups
+    kernel, image = list(options.get("kernel_shape", [])), (codes.layout.sizes["H"], codes.layout.sizes["W"])
+    if not codes.layout.is_image() or len(kernel) != len(groups) - 1 or any(codes.pads):
+        raise refuse(node, f"a pool {kernel} on a tensor {codes.layout.tensor_shape}", "use a pool of an image")
+    flat = len(kernel) == 1
+    kernel, stride, dilation, pads = sizes(node, options, [1, *kernel] if flat else kernel, image, flat)
+    if dilation != (1, 1) or any(p >= k for p, k in zip(pads, kernel * 2, strict=True)):
+        raise refuse(node, f"dilations {dilation} or pads {pads}", "pool neighbours, and pad less than the kernel")
+    pads = list(pads)
+    for axis in (0, 1) if options.get("ceil_mode", 0) else ():
+        begin, side = pads[axis], image[axis]
+        steps = -(-(begin + side + pads[axis + 2] - kernel[axis]) // stride[axis])
+        steps -= steps * stride[axis] >= begin + side  # the last window begins within the image or in front of it
+        pads[axis + 2] = max(pads[axis + 2], steps * stride[axis] + kernel[axis] - begin - side)
+    return kernel, stride, tuple(pads), output_sides(node, image, kernel, stride, dilation, tuple(pads))
 
 
 def average_pool(reader: Reader, node: onnx.NodeProto) -> tuple[Value, str]:

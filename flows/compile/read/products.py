@@ -26,8 +26,12 @@ def weights_of(reader: Reader, node: onnx.NodeProto, index: int = 1) -> Quantize
         raise refuse(node, "its weight has no quantizer", "train it with a Brevitas weight quantizer")
     if not np.all(np.isfinite(value.scales)):
         raise refuse(node, "a weight scale that is not finite", "train again")
+    if np.any(value.zeros != np.rint(value.zeros)):
+        raise refuse(node, "its weight has a zero point that is no integer", "use a symmetric weight quantizer")
     if np.any(value.zeros != 0):
-        raise refuse(node, "its weight has a zero point", "use a symmetric weight quantizer")
+        integers = value.integers - np.rint(value.zeros).astype(np.int64)
+        dtype = IntType.holding(min(-1, int(integers.min())), int(integers.max()))
+        value = replace(value, integers=integers, dtype=dtype, zeros=np.zeros(1))
     if value.dtype.bits > MAX_BITS:
         raise refuse(node, f"weights of {value.dtype.bits} bits", f"use at most {MAX_BITS} bits")
     return value
@@ -66,6 +70,29 @@ def input_scales(
     return weights, held, step, affine.terms
 
 
+def one_scale(reader: Reader, node: onnx.NodeProto, codes: Codes) -> Codes:
+    """`codes`, whose steps are an affine, with one positive factor for all channels: where they have others, through a
+    depthwise product of one pixel by their whole multiples of a common step."""
+    affine, shape = codes.affine(), codes.layout.shape
+    if len(set(affine.factors)) == 1 and affine.factors[0] > 0:
+        return codes
+    step = rational_gcd(list(affine.factors)) or Fraction(1)
+    rows = np.array([[int(factor / step)] for factor in _spread(affine.factors, codes.channels)], dtype=np.int64)
+    dtype, input_type = IntType.holding(min(-1, int(rows.min())), int(rows.max())), reader.narrow(node, codes.source)
+    if dtype.bits > MAX_BITS or len(shape) != 3:
+        raise refuse(
+            node, f"a scale per channel, whose multiples need {dtype.bits} bits, or of a vector",
+            f"quantize it with one scale per tensor; an image's scales may be multiples of at most {MAX_BITS} bits",
+        )  # fmt: skip
+    geometry, name = Geometry((1, 1), depthwise=True), reader.number("dwconv")
+    where = Range(*_reach(reader.range(codes.source), rows[:, :, None], True, geometry))
+    reader.nodes[name] = Product(
+        name, (codes.source,), shape, where, sum_type(rows, input_type), node.output[0], rows, dtype,
+        shape, input_type, geometry, np.zeros(len(rows), dtype=np.int64),
+    )  # fmt: skip
+    return Codes(name, codes.layout, (Affine((step,), affine.terms),))
+
+
 def add_product(
     reader: Reader,
     node: onnx.NodeProto,
@@ -81,13 +108,12 @@ def add_product(
     """`cells`: int64 (M, C, positions), for a depthwise product (C, 1, positions). Appends the integer node; the value
     is scale * sum + what the input's offset and the bias add."""
     depthwise = geometry is not None and geometry.depthwise
-    input_type = reader.narrow(node, codes.source)
+    input_type, totals = reader.narrow(node, codes.source), cells.sum(axis=2)  # (M, C), of the graph's own weights
     if depthwise:  # every channel has sums of its own: a scale per channel goes behind them
         step, terms = codes.affine().factors, codes.affine().terms
     else:
         cells, dtype, factor, terms = input_scales(node, codes, cells, dtype)
         step = (factor,)
-    totals = cells.sum(axis=2)  # (M, C)
     if depthwise:
         sums = tuple(t * int(n) for t, n in zip(_spread(terms, len(cells)), totals[:, 0], strict=True))
     elif len(set(terms)) == 1:

@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from flows.compile.network import INPUT, MaxPool, Node, Product, Range, SumPool, sum_type
+from flows.compile.network import INPUT, Node, Product, Range, SumPool, sum_type
 from flows.compile.read.constants import attributes, compute, constant_of
 from flows.compile.read.values import Codes, Constant, Layout, Value
 from flows.compile.refuse import MAX_BITS, Unsupported, finite, refuse
@@ -111,8 +111,8 @@ class Reader:
         self.counts[kind] += 1
         return name
 
-    def negate(self, node: onnx.NodeProto, source: str, signs: tuple[int, ...], via: str = "") -> None:
-        """Makes the channels of `source` with sign -1 their negatives; `via`: the node through which that was asked.
+    def negate(self, node: onnx.NodeProto, source: str, signs: tuple[int, ...]) -> None:
+        """Makes the channels of `source` with sign -1 their negatives; settles their signs.
 
         Raises Unsupported where no weights of its own stand behind them, or another node takes them as they are.
         """
@@ -121,16 +121,11 @@ class Reader:
             self.signs[source] = signs
             return
         at = self.nodes.get(source)
-        if settled is not None or any(source in other.inputs for other in self.nodes.values() if other.name != via):
+        if settled is not None or any(source in other.inputs for other in self.nodes.values()):
             raise refuse(node, "values that another node takes with the other sign", "use positive scales there")
-        if isinstance(at, Product):
-            self.nodes[source] = _negated(node, at, signs)
-        elif isinstance(at, MaxPool):
-            self.negate(node, at.inputs[0], signs, source)
-            below = self.nodes[at.inputs[0]]
-            self.nodes[source] = replace(at, range=below.range, dtype=below.dtype)
-        else:
+        if not isinstance(at, Product):
             raise refuse(node, "a negative factor on values that no weights stand behind", "use positive scales there")
+        self.nodes[source] = _negated(node, at, signs)
         self.signs[source] = signs
 
     def plain(self, node: onnx.NodeProto, codes: Codes) -> Codes:

@@ -7,10 +7,8 @@ from fractions import Fraction
 from math import prod
 
 import numpy as np
-import onnx
 
 from flows.compile.network import Shape
-from flows.compile.refuse import refuse
 from flows.compile.staircase import Affine, Step
 from hw.inttype import IntType
 
@@ -125,14 +123,12 @@ class Layout:
 
 @dataclass(frozen=True)
 class Codes:
-    """Integers of node `source`, and `steps` from them to the tensor's value. `rising_only`: a max-pool lies between,
-    so that no later step may fall. `pads`: top, left, bottom, right pixels that the next convolution adds, all of the
-    value `fill`."""
+    """Integers of node `source`, and `steps` from them to the tensor's value. `pads`: top, left, bottom, right pixels
+    that the next convolution adds, all of the value `fill`."""
 
     source: str
     layout: Layout
     steps: tuple[Step, ...] = ()
-    rising_only: bool = False
     pads: tuple[int, int, int, int] = (0, 0, 0, 0)
     fill: Fraction = Fraction(0)
 
@@ -146,10 +142,8 @@ class Codes:
             return Affine((Fraction(1),))
         return self.steps[0] if len(self.steps) == 1 and isinstance(self.steps[0], Affine) else None
 
-    def scaled(self, node: onnx.NodeProto, factors: tuple, terms: tuple = (Fraction(0),)) -> Codes:
+    def scaled(self, factors: tuple, terms: tuple = (Fraction(0),)) -> Codes:
         """`factor * value + term` behind it, per channel or one for all."""
-        if self.rising_only and any(factor < 0 for factor in factors):
-            raise refuse(node, "a negative factor behind a max-pool", "put the pool behind the activation")
         if self.steps and isinstance(self.steps[-1], Affine):
             return replace(self, steps=(*self.steps[:-1], self.steps[-1].then(factors, terms)))
         return replace(self, steps=(*self.steps, Affine(factors, terms)))

@@ -3,7 +3,8 @@
 ///
 /// Pins and initial words are bundled into vectors: `ADA` holds ADA13 to ADA0, `INITVAL` holds INITVAL_3F to INITVAL_00.
 /// A port of 9 bits or more sees bytes of nine bits, a narrower one the lower eight of each. What the guide leaves
-/// undefined, reading a word that the other port writes in the same cycle, gives the word's complement here.
+/// undefined, reading a word that the other port writes in the same cycle, or one that it overlaps where their widths
+/// differ, gives the word's complement here.
 module DP16KD #(
     parameter int DATA_WIDTH_A = 18,
     parameter int DATA_WIDTH_B = 18,
@@ -83,7 +84,12 @@ module DP16KD #(
   wire [35:0] held_b = {words[{pair_b, 1'b1}], words[{pair_b, 1'b0}]};
   wire [35:0] next_a = put(DATA_WIDTH_A, ADA, held_a, {DIB, DIA});
   wire [35:0] next_b = put(DATA_WIDTH_B, ADB, held_b, {18'b0, DIB});
-  wire clash = pair_a == pair_b && (ADA[4] == ADB[4] || PSEUDO || WIDE);
+  /// Address bits within a word of `width` bits.
+  function automatic int offset_bits(int width);
+    return width == 1 ? 0 : width == 2 ? 1 : width == 4 ? 2 : width == 9 ? 3 : width == 18 ? 4 : 5;
+  endfunction
+  localparam int WIDER = offset_bits(DATA_WIDTH_A > DATA_WIDTH_B ? DATA_WIDTH_A : DATA_WIDTH_B);
+  wire clash = ADA[13:WIDER] == ADB[13:WIDER];
 
   always @(posedge clock_a) if (write_a) {words[{pair_a, 1'b1}], words[{pair_a, 1'b0}]} <= next_a;
   always @(posedge clock_b) if (write_b) {words[{pair_b, 1'b1}], words[{pair_b, 1'b0}]} <= next_b;

@@ -30,6 +30,9 @@ module depthwise_product #(
 
   logic [OUT_BITS-1:0] wide;
   assign wide = FULL_SIGNED != 0 ? OUT_BITS'($signed(full)) : OUT_BITS'(full);
+  // A result of fewer bits does without the operand's upper ones.
+  logic unused;
+  assign unused = &full;
 
   for (genvar l = 0; l <= LEVELS; l++) begin : g_level
     logic [count(l)*OUT_BITS-1:0] nodes_q;

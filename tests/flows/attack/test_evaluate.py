@@ -55,9 +55,9 @@ def test_the_record_has_its_shape(result: Result) -> None:
             assert attack["queries"] >= attack["images"] == (15 if attack["name"] == "square" else 40)
         assert set(network["audit"]) == {"verdict", "own_gradient", "zero_gradient_share", "checks"}
     names = [attack["name"] for attack in record["networks"]["float"]["attacks"]]
-    assert names == ["fgsm", "pgd", "pgd-margin", "uniform", "square"]
+    assert names == ["fgsm", "pgd", "pgd-margin", "apgd-t", "uniform", "square"]
     names = [attack["name"] for attack in record["networks"]["defended"]["attacks"]]
-    assert names == ["fgsm", "pgd", "pgd-margin", "transfer", "uniform", "square"]
+    assert names == ["fgsm", "pgd", "pgd-margin", "apgd-t", "transfer", "uniform", "square"]
     assert record["networks"]["defended"]["activation_bits"] == [2, 1]
     assert record["networks"]["float"]["weight_bits"] is None
 

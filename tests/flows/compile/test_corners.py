@@ -145,15 +145,14 @@ def test_a_one_by_one_convolution_has_no_window(tmp_path: Path) -> None:
     assert [op.name for op in dataflow.ops if op.kind == "matvec"] == ["conv0", "conv1", "fc0"]
 
 
-def test_negated_weights_beyond_eight_bits_are_refused(tmp_path: Path) -> None:
-    def build(net: NetworkWriter) -> None:
-        net.flatten()
-        full_range(net, 4, 8)
-        net.node("Mul", net.number([-0.25, 0.5, -0.5, 0.25]))
-        net.dqa(2)
-
+def test_negated_weights_of_logits_beyond_eight_bits_are_refused(tmp_path: Path) -> None:
+    net = NetworkWriter(SHAPE, 3)
+    net.flatten()
+    full_range(net, 4, 8)
+    net.node("Mul", net.number([-0.25, 0.5, -0.5, 0.25]))
+    model = net.save(tmp_path / "model.onnx", SHAPE)
     with pytest.raises(FlowError, match="INT9 is wider than 8 bits; use a narrow-range weight quantizer"):
-        compile_model(write(build, tmp_path / "model.onnx"), tmp_path, CompileConfig(1000, 25.0, 2))
+        compile_model(model, tmp_path, CompileConfig(1000, 25.0, 2))
 
 
 def test_a_row_waits_in_front_of_an_inner_border(tmp_path: Path) -> None:

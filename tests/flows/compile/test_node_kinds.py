@@ -260,7 +260,164 @@ def shape_chain(net: NetworkWriter) -> None:
     net.shape = (36,)
 
 
+def channels(*values: float) -> np.ndarray:
+    return np.reshape(values, (len(values), 1, 1))
+
+
+TURNED = channels(-0.5, 0.75, -1.0)
+
+
+def behind(*parts: Build) -> Build:
+    """A layer, `parts`, and a batch norm of which some factors are negative."""
+
+    def build(net: NetworkWriter) -> None:
+        hidden(net)
+        for part in parts:
+            part(net)
+        net.node("Mul", net.number(TURNED))
+        net.node("Add", net.number(channels(0.3, 0.1, -0.2)))
+        net.quant(0.25, 0, 3)
+
+    return build
+
+
+def quant(net: NetworkWriter) -> None:
+    net.quant(0.25, 0, 3)
+
+
+def pool(kernel: tuple[int, int], strides: tuple[int, int], pads: tuple = (0, 0, 0, 0), **options: object) -> Build:
+    def build(net: NetworkWriter) -> None:
+        net.node("MaxPool", kernel_shape=list(kernel), strides=list(strides), pads=list(pads), **options)
+        extra = [s - 1 if options.get("ceil_mode") else 0 for s in strides]
+        sides = zip(net.shape[1:], kernel, strides, pads[:2], pads[2:], extra, strict=True)
+        net.shape = (net.shape[0], *((n + a + b + more - k) // s + 1 for n, k, s, a, b, more in sides))
+
+    return build
+
+
+def factors(*values: float) -> Build:
+    return lambda net: net.node("Mul", net.number(channels(*values)))
+
+
+def quantizer_of(scale: object) -> Build:
+    return lambda net: net.quant(scale, 0, 3)
+
+
+branch_scales = quantizer_of(channels(0.25, 0.5, 0.125)[None])
+
+
+def average(net: NetworkWriter) -> None:
+    net.node("AveragePool", kernel_shape=[2, 2], strides=[2, 2])
+    net.shape = (3, 1, 2)
+
+
+def two_quantizers(join: str, first: Build, second: Build, **options: object) -> Build:
+    """Of the same sums, and what joins them."""
+
+    def build(net: NetworkWriter) -> None:
+        start = net.tensor
+        first(net)
+        one, net.tensor = net.tensor, start
+        second(net)
+        net.node(join, one, **options)
+        net.shape = (net.shape[0] * (1 + (join == "Concat")), *net.shape[1:])
+
+    return build
+
+
+def turned_quantizer(net: NetworkWriter) -> None:
+    net.node("Mul", net.number(channels(-1, 0.5, 0.5)))
+    net.quant(0.25, 0, 3)
+
+
+def chain(*parts: Build) -> Build:
+    def build(net: NetworkWriter) -> None:
+        for part in parts:
+            part(net)
+
+    return build
+
+
+def negative_weight(kind: str, *numbers: float, **options: object) -> Callable[[NetworkWriter], str]:
+    def build(net: NetworkWriter) -> str:
+        values = net.random.integers(-3, 4, (3, 2, 2, 2)) * 0.25 + 0.125
+        scale = net.number(np.reshape([-0.25, 0.25, -0.5], (3, 1, 1, 1)))
+        return constant_node(net, kind, net.number(values), scale, *map(net.number, numbers), domain=QONNX, **options)
+
+    return build
+
+
+def weight_with_zero_point(net: NetworkWriter) -> str:
+    values = integers(net, net.random.integers(100, 150, (3, 2, 2, 2)), np.uint8)
+    return constant_node(net, "DequantizeLinear", values, net.number(0.25), integers(net, 128, np.uint8))
+
+
+def turned_weights_of_eight_full_bits(net: NetworkWriter) -> None:
+    """Negated they would need nine."""
+    values = net.random.integers(-128, 128, (3, 2, 2, 2))
+    values[:, 0] = -128
+    numbers = [net.number(value) for value in (values, 1.0, 0, 8)]
+    full = constant_node(net, "Quant", *numbers, domain=QONNX, signed=1, narrow=0, rounding_mode="ROUND")
+    net.node("Conv", full, kernel_shape=[2, 2], pads=[0] * 4, strides=[1, 1])
+    net.shape = (3, 3, 4)
+    net.node("Mul", net.number(TURNED / 512))
+    net.quant(0.25, 0, 3)
+
+
+def prelu_per_channel(net: NetworkWriter) -> None:
+    net.node("PRelu", net.number(channels(0.25, 0.5, 0.125)))
+    net.quant(0.25, 0, 3)
+
+
+def later_trunc(net: NetworkWriter) -> None:
+    net.qonnx_opset = 2
+    net.quant(0.5, 0, 5)
+    net.node("Mul", net.number(channels(-1, 1, -1)))
+    options = {"rounding_mode": "FLOOR", "signed": 1, "narrow": 0}
+    net.node("Trunc", *map(net.number, (0.5, 0, 5, 2.0, 3)), domain=QONNX, **options)
+
+
+def bipolar_with_scales(net: NetworkWriter) -> None:
+    net.node("BipolarQuant", net.number(channels(-0.5, 0.5, -1.0)[None]), domain=QONNX)
+
+
+def negative_scales(net: NetworkWriter) -> None:
+    net.quant(channels(-0.25, 0.5, -0.125)[None], 0, 3)
+
+
+def another_conv(net: NetworkWriter) -> None:
+    net.conv(3, 2, 0, 3)
+    net.quant(0.25, 0, 3)
+
+
 NODES: dict[str, Build] = {
+    "turned, behind codes": behind(quant),
+    "turned, behind a bipolar one": behind(lambda net: net.node("BipolarQuant", net.number(0.5), domain=QONNX)),
+    "turned, behind a sum": behind(two_quantizers("Add", quant, quantizer_of(0.5))),
+    "turned, behind an average": behind(quant, average),
+    "turned, behind a max-pool": behind(quant, pool((2, 2), (2, 2))),
+    "turned, behind a max-pool of sums": behind(pool((2, 2), (2, 2))),
+    "turned in front of and behind a max-pool": behind(factors(-0.5, 0.75, 1.0), pool((2, 2), (2, 2))),
+    "turned codes in a max-pool": chain(hidden, quant, factors(-0.5, 0.75, -1.0), pool((2, 2), (2, 2)), quant),
+    "turned, behind a concatenation": chain(
+        hidden, two_quantizers("Concat", quant, quantizer_of(0.5), axis=1), factors(-1, 1, -0.5, 0.5, -1, 1), quant
+    ),
+    "turned weights of eight full bits": turned_weights_of_eight_full_bits,
+    "turned pixels": chain(factors(-0.5, 0.75), quant, another_conv),
+    "turned in one of two branches": chain(hidden, two_quantizers("Add", quant, turned_quantizer), quant),
+    "turned, behind codes, in front of trunc": chain(hidden, later_trunc),
+    "scales per channel in a branch": chain(hidden, two_quantizers("Add", quant, branch_scales), quant),
+    "scales per channel behind an offset": chain(hidden, lambda net: net.dqa(2), factors(0.5, 1, 0.25), another_conv),
+    "negative scales": chain(hidden, negative_scales),
+    "negative bipolar scales": chain(hidden, bipolar_with_scales),
+    "negative weight scales": conv_of(negative_weight("Quant", 0, 3, signed=1, narrow=0, rounding_mode="ROUND")),
+    "negative scales of bipolar weights": conv_of(negative_weight("BipolarQuant")),
+    "weight with a zero point": conv_of(weight_with_zero_point),
+    "prelu with a slope per channel": chain(hidden, prelu_per_channel),
+    "max-pool with windows that overlap": chain(hidden, quant, pool((3, 3), (2, 1))),
+    "max-pool that is not square": chain(hidden, quant, pool((1, 2), (1, 2))),
+    "max-pool of sums with a border": chain(hidden, pool((3, 3), (2, 2), (1, 1, 1, 1)), quant),
+    "max-pool with a half window": chain(hidden, quant, pool((2, 2), (2, 2), ceil_mode=1)),
     **{f"rounding {mode}": quantizer(0.25, 0, 3, mode=mode) for mode in ("ROUND", "FLOOR", "CEIL", "HALF_UP", "DOWN")},
     "signed zero point": quantizer(0.25, 2, 4),
     "unsigned zero point": quantizer(0.25, 5, 4, signed=0),

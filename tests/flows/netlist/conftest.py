@@ -22,7 +22,7 @@ from hw.ops.threshold.threshold import Threshold
 from hw.top.stitch import top_module
 
 UINT8, INT4, INT8 = IntType(8, False), IntType(4, True), IntType(8, True)
-OPS = ("fork0", "wait0", "sum0", "act0", "fc0", "act1", "fc1", "label")
+OPS = ("deep0", "fork0", "wait0", "sum0", "act0", "fc0", "act1", "fc1", "label")
 
 
 def threshold(rng: np.random.Generator, name: str, before: Add | MatVec, pe: int) -> Threshold:
@@ -39,7 +39,8 @@ def network() -> Dataflow:
     act1 = threshold(rng, "act1", fc0, 2)
     fc1 = MatVec("fc1", (), rng.integers(-8, 8, (5, 32)), INT4, act1.output.dtype, pe=1, simd=2)
     ops = (
-        *(Fork("fork0", (64,), UINT8, 1, 2), Fifo("wait0", (64,), UINT8, 1, 4), total, act0, fc0, act1, fc1),
+        *(Fifo("deep0", (64,), UINT8, 1, 260), Fork("fork0", (64,), UINT8, 1, 2), Fifo("wait0", (64,), UINT8, 1, 4)),
+        *(total, act0, fc0, act1, fc1),
         Argmax("label", 5, fc1.output.dtype, True),
     )
     sources = {name: (before,) for before, name in zip(("input", *OPS), OPS, strict=False)}

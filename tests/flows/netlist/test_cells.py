@@ -13,6 +13,7 @@ from flows.simulate import Simulator, build
 from hw.inttype import IntType
 from hw.stream import Stream
 
+WITHIN = {1: 0, 2: 1, 4: 2, 9: 3, 18: 4, 36: 5}  # address bits within a word
 WIDTHS = ((18, 18), (9, 9), (4, 4), (2, 2), (1, 1), (9, 18), (1, 9), (36, 36), (36, 9), (36, 1))
 MODES = ("READBEFOREWRITE", "WRITETHROUGH", "NORMAL")
 UINT18 = IntType(18, False)
@@ -60,6 +61,10 @@ class Memory:
             return [address // (width // 9 * 8) * width + i for i in range(width)]
         return [address // 8 * 9 + address % 8 // width * width + i for i in range(width)]
 
+    def overlap(self, addresses: tuple[int, int]) -> bool:
+        wider = max(WITHIN[width] for width in self.widths)
+        return addresses[0] >> wider == addresses[1] >> wider
+
     def step(self, flags: int, addresses: tuple[int, int], data: tuple[int, int]) -> tuple[int, int]:
         before = list(self.bits)
         enables, writes = [flags & 1, flags >> 2 & 1], [flags >> 1 & 1, flags >> 3 & 1]
@@ -75,6 +80,10 @@ class Memory:
                     touched[side].add(place)
         for side, width in enumerate(self.widths):
             if not enables[side] or (writes[side] and self.mode == "NORMAL"):
+                continue
+            if enables[1 - side] and writes[1 - side] and self.overlap(addresses):
+                word = sum(before[place] << i for i, place in enumerate(self.places(width, addresses[side])))
+                self.out[side] = ~word & (1 << 36) - 1
                 continue
             kept = after[side] if self.mode == "WRITETHROUGH" else before
             self.out[side] = sum(kept[place] << i for i, place in enumerate(self.places(width, addresses[side])))
@@ -100,9 +109,12 @@ def test_block_ram_and_multiplier(tmp_path: Path) -> None:
     commands = 3000
     source, result = Stream((5,), UINT18, 5), Stream((lanes,), UINT18, lanes)
     codes = rng.integers(0, 1 << 18, (commands, 5))
-    # Few words, so that what was written is read again; the ports stay in different halves, since a clash is undefined.
-    codes[:, 1:3] &= 0x3F
-    codes[:, 2] |= 0x40
+    # Few words, so that what was written is read again, and so that one port reads what the other writes. Where both
+    # write they stay in different halves: what two writes to a word give is undefined.
+    codes[:, 1:3] &= 0x7F
+    both = codes[:, 0] & 0b1010 == 0b1010
+    codes[both, 1] &= 0x3F
+    codes[both, 2] |= 0x40
     expected = []
     for flags, ada, adb, dia, dib in codes.tolist():
         product = signed(dia, flags >> 4 & 1) * signed(dib, flags >> 5 & 1) & (1 << 36) - 1

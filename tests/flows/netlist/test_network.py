@@ -33,6 +33,7 @@ def test_the_gates_give_the_golden_integers(mapped, tmp_path: Path) -> None:
     assert (rung["rung"], rung["images"], rung["adversarial"]) == ("netlist", 20, 8)
     assert rung["mismatches"] == 0 and rung["first_divergence"] is None
     cells = (tmp_path / "netlist.v").read_text()
+    assert re.search(r"^DP16KD .*\\u_network\.u_deep0\.", cells, re.M), "the deep fifo is block RAM"
     kinds = Counter(re.findall(r"^(\w+) (?:#\(.*?\) )?\\u_network", cells, re.M))
     assert kinds.keys() >= {"LUT4", "TRELLIS_FF", "CCU2C", "PFUMX", "TRELLIS_DPR16X4", "DP16KD"}, kinds
     assert "u_link" not in cells, "the link to the host is no part of the network"

@@ -32,6 +32,9 @@ CASES = {
     "binary": make((2, 3), "BIPOLAR", "BIPOLAR", (6, 3, 1), 3, bias=3, shift=2),
     "wide": make((1, 2), "INT8", "INT8", (2, 1, 5), 1, bias=100_000, shift=3),
     "one_tap": make((3, 3), "INT2", "UINT3", (4, 1, 1), 2, bias=7),
+    "signs": Depthwise(
+        "d", (2, 3), np.reshape([-1, 1, -1, 1], (4, 1, 1)), IntType(2, True), IntType.parse("BIPOLAR"), 4
+    ),
 }
 
 

@@ -13,6 +13,15 @@ from hw.inttype import IntType
 from hw.ops.fifo.fifo import Fifo
 
 
+def shallow(depth: int) -> Fifo:
+    return Fifo("fifo0", (16,), IntType.parse("UINT8"), 1, depth)
+
+
+def deep(depth: int) -> Fifo:
+    """36 bits, the widest word of a block RAM."""
+    return Fifo("fifo0", (4, 5, 18), IntType.parse("INT12"), 3, depth)
+
+
 @pytest.mark.sim
 @pytest.mark.parametrize(
     ("shape", "dtype", "parallel", "depth"),
@@ -24,12 +33,29 @@ def test_circuit_equals_golden(exercise, shape, dtype, parallel, depth):
 
 
 @pytest.mark.sim
-@pytest.mark.parametrize("depth", [2, 5])
-def test_holds_exactly_depth_beats(tmp_path, depth):
-    dataflow = Dataflow("held", (Fifo("fifo0", (16,), IntType.parse("UINT8"), 1, depth),))
+@pytest.mark.parametrize("depth", [66, 129])
+def test_block_ram_equals_golden(exercise, depth):
+    fifo = deep(depth)
+    assert fifo.module().parameters["BLOCK"] == 1
+    exercise(fifo, latency=fifo.input.beats + 3)
+
+
+@pytest.mark.sim
+@pytest.mark.parametrize("fifo", [shallow(2), shallow(5), deep(66)])
+def test_holds_exactly_depth_beats(tmp_path, fifo):
+    dataflow = Dataflow("held", (fifo,))
+    beats = 8 * fifo.input.beats
     with Simulator(dataflow, build(dataflow, tmp_path)) as simulator:
-        with pytest.raises(FlowError, match=f"after {depth} of 32 beats in .* and 0 of 32 beats out"):
-            simulator.run(np.ones((2, 16), dtype=np.int64), stall_out=1.0, watchdog=50)
+        with pytest.raises(FlowError, match=f"after {fifo.depth} of {beats} beats in .* and 0 of {beats} beats out"):
+            simulator.run(np.ones((8, *fifo.shape), dtype=np.int64), stall_out=1.0, watchdog=200)
+
+
+def test_block_ram_where_it_is_the_smaller_part_of_a_device():
+    assert [shallow(depth).in_blocks for depth in (2, 3, 4, 129)] == [False] * 4
+    assert [deep(depth).in_blocks for depth in (2, 3, 4, 64, 65)] == [False] * 4 + [True]
+    at_any_depth = [deep(depth).resources() for depth in (2, 3, 9, 64, 65, 130, 514, 9000)]
+    assert all(deep(2).least().lut4 <= taken.lut4 and deep(2).least().ff <= taken.ff for taken in at_any_depth)
+    assert deep(514).resources().ebr == 1 and deep(515).resources().ebr == 2  # 512 words of 36 bits, and two beats
 
 
 def test_record_round_trip():

@@ -51,7 +51,8 @@ module small_stream (
 
   fifo #(
       .WIDTH(6),
-      .DEPTH(4)
+      .DEPTH(4),
+      .BLOCK(0)
   ) u_wait (
       .clk,
       .rst,

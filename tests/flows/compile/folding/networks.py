@@ -96,7 +96,7 @@ class Network:
 
     def pool(self) -> Network:
         height, width, channels = self.shape
-        plan = PoolPlan(f"pool{len(self.plans)}", (self.last,), self.shape, 2)
+        plan = PoolPlan(f"pool{len(self.plans)}", (self.last,), self.shape, (2, 2), (2, 2))
         return self.append(plan, (height // 2, width // 2, channels))
 
     def add(self, other: str) -> Network:
