@@ -23,7 +23,7 @@ FORMAT = 1
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], record: dict[str, object]) -> None:
     """Tensors and a JSON-able record in one file, which gets its name only when whole (fsync, then rename)."""
-    content = save({k: v.detach().contiguous() for k, v in tensors.items()}, {"holdfast": json.dumps(record)})
+    content = save({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, {"holdfast": json.dumps(record)})
     partial = path.with_name(f".{path.name}.partial")
     with partial.open("wb") as file:
         file.write(content)

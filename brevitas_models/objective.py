@@ -65,12 +65,18 @@ def batch_loss(
     if defence.interval:
         data = _bounded(network, codes, labels, config, done, data)
     if defence.lipschitz_beta:
-        penalty = penalty + lipschitz.penalty(network, defence.lipschitz_beta)
+        with _float32(codes):
+            penalty = penalty + lipschitz.penalty(network, defence.lipschitz_beta)
     if regularized:
         penalty = penalty + jacobian.penalty(
             trace, pixels, defence.jacobian, defence.jacobian_layers, defence.projections, generator
         )
     return Loss(data, penalty, logits)
+
+
+def _float32(codes: Tensor) -> torch.autocast:
+    """The context of what needs all its digits also where the network is trained in bfloat16: bounds, Gram matrices."""
+    return torch.autocast(codes.device.type, enabled=False)
 
 
 def _bounded(
@@ -80,5 +86,6 @@ def _bounded(
     grown = min(done / RAMP, 1.0)
     share = config.defence.interval * grown
     budget = math.floor(config.defence.epsilon * grown * 255 + 1e-9)
-    _, margins = interval.bounds(network, codes, labels, budget)
+    with _float32(codes):
+        _, margins = interval.bounds(network, codes, labels, budget)
     return (1 - share) * plain + share * nn.functional.cross_entropy(margins, labels)

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from brevitas_models.checkpoint import FORMAT, fill, read_tensors, write_tensors
+from brevitas_models.compute import Compute
 from brevitas_models.config import ModelConfig
 from brevitas_models.errors import ModelError
 from brevitas_models.networks.network import Network
@@ -18,9 +19,10 @@ NAME = "training.safetensors"
 METRICS = "metrics.jsonl"
 
 
-def identity(config: ModelConfig, data_sha256: str) -> str:
-    """sha256 of everything that decides the result: configuration, seed, pictures."""
-    text = json.dumps([dataclasses.asdict(config), data_sha256], sort_keys=True)
+def identity(config: ModelConfig, data_sha256: str, compute: Compute) -> str:
+    """sha256 of everything that decides the result: configuration, seed, pictures, and devices where not one CPU."""
+    devices = [] if compute == Compute() else [dataclasses.asdict(compute)]
+    text = json.dumps([dataclasses.asdict(config), data_sha256, *devices], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

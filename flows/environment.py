@@ -1,8 +1,8 @@
 """The one module that reads the environment. Everything else takes arguments.
 
-HOLDFAST_DATA: folder of the data sets. HOLDFAST_THREADS: CPU threads to use. HOLDFAST_TRAININGS: where finished
-trainings are kept for other runs. CXX: the C++ compiler. XDG_CACHE_HOME: where caches go. XILINX_VIVADO: folder of
-AMD's Vivado.
+HOLDFAST_DATA: folder of the data sets. HOLDFAST_THREADS: CPU threads to use. HOLDFAST_DEVICE, HOLDFAST_DEVICES,
+HOLDFAST_PRECISION: on what networks are trained. HOLDFAST_TRAININGS: where finished trainings are kept for other runs.
+CXX: the C++ compiler. XDG_CACHE_HOME: where caches go. XILINX_VIVADO: folder of AMD's Vivado.
 """
 
 from __future__ import annotations
@@ -28,12 +28,38 @@ def threads() -> int:
     One by default: sums are rounded in an order that depends on the threads, so that a run is the same on every
     machine of a kind only where their number is, and a busy machine slows two spinning threads far below one.
     """
-    text = os.environ.get("HOLDFAST_THREADS", "")
+    return _number("HOLDFAST_THREADS", 4096)
+
+
+def _number(name: str, most: int) -> int:
+    text = os.environ.get(name, "")
     if not text:
         return 1
-    if not text.isdecimal() or not 1 <= int(text) <= 4096:
-        raise FlowError(f"HOLDFAST_THREADS: expected a whole number from 1 to 4096, got {text!r}")
+    if not text.isdecimal() or not 1 <= int(text) <= most:
+        raise FlowError(f"{name}: expected a whole number from 1 to {most}, got {text!r}")
     return int(text)
+
+
+def _one_of(name: str, *choices: str) -> str:
+    text = os.environ.get(name, "") or choices[0]
+    if text not in choices:
+        raise FlowError(f"{name}: expected one of {', '.join(choices)}, got {text!r}")
+    return text
+
+
+def device() -> str:
+    """Where networks are trained (`HOLDFAST_DEVICE`): cpu, cuda, or auto, a GPU where one is. Raises FlowError."""
+    return _one_of("HOLDFAST_DEVICE", "cpu", "cuda", "auto")
+
+
+def devices() -> int:
+    """How many processes train together, each on a device of its own: `HOLDFAST_DEVICES`, or 1. Raises FlowError."""
+    return _number("HOLDFAST_DEVICES", 64)
+
+
+def precision() -> str:
+    """Of training (`HOLDFAST_PRECISION`): float32 or bfloat16. Raises FlowError."""
+    return _one_of("HOLDFAST_PRECISION", "float32", "bfloat16")
 
 
 def trainings() -> Path | None:

@@ -54,7 +54,7 @@ def ascend(
     step = config.step_size * 255
     low, high = (codes - budget).clamp_(min=0), (codes + budget).clamp_(max=255)
     start = torch.rand(codes.shape, generator=generator) * (2 * budget) - budget
-    x = torch.clamp(codes + start, low, high)
+    x = torch.clamp(codes + start.to(codes.device), low, high)
     for _ in range(config.steps):
         pixels = (x / 255).requires_grad_(True)
         (gradient,) = torch.autograd.grad(loss(pixels), pixels)

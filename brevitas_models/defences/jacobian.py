@@ -21,7 +21,7 @@ def squared_norm(outputs: Tensor, pixels: Tensor, projections: int, generator: t
     flat = outputs.flatten(1)
     total = torch.zeros(())
     for _ in range(projections):
-        direction = torch.randn(flat.shape, generator=generator)
+        direction = torch.randn(flat.shape, generator=generator).to(flat.device)
         direction = direction / direction.norm(dim=1, keepdim=True)
         (gradient,) = torch.autograd.grad((flat * direction).sum(), pixels, create_graph=True)
         total = total + gradient.square().sum()

@@ -10,13 +10,14 @@ from torch import Tensor, nn
 
 
 def apply_linear(linear: nn.Module, x: Tensor) -> Tensor:
-    """`linear(x)` of a bias-free convolution or linear layer; a frozen one computes the same on its kept weight."""
+    """`linear(x)` of a bias-free convolution or linear layer, float32 whatever precision it computes in; a frozen one
+    computes the same on its kept weight."""
     weight = getattr(linear, "frozen", None)
     if weight is None:
-        return linear(x)
+        return linear(x).float()
     if isinstance(linear, nn.Conv2d):
-        return nn.functional.conv2d(x, weight, None, linear.stride, linear.padding, 1, linear.groups)
-    return nn.functional.linear(x, weight)
+        return nn.functional.conv2d(x, weight, None, linear.stride, linear.padding, 1, linear.groups).float()
+    return nn.functional.linear(x, weight).float()
 
 
 @torch.no_grad()

@@ -5,20 +5,33 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from brevitas_models.quantizers.backward import slope
+from brevitas_models.quantizers.backward import gated, slope
 
 WINDOW = 0.5  # half-width of the box that stands for the delta function at a threshold
-FEW = 7  # up to so many thresholds, comparing is faster than searching
+FEW = 24  # up to so many thresholds, comparing with each is faster than searching
+BLOCK = 1 << 15  # elements: what is compared again and again stays in the cache
 
 
 def count(x: Tensor, thresholds: Tensor) -> Tensor:
-    """How many of the sorted `thresholds` (n,) are <= x, in x's dtype and shape (any)."""
-    if len(thresholds) > FEW:
-        return torch.bucketize(x, thresholds, right=True).to(x.dtype)
-    counts = (x >= thresholds[0]).to(x.dtype)
-    for threshold in thresholds[1:]:
-        counts += x >= threshold
-    return counts
+    """How many of the sorted `thresholds` (n,), at most 255, are <= x, in x's dtype and shape (any)."""
+    return _counts(x, thresholds, right=True).to(x.dtype)
+
+
+def _counts(x: Tensor, thresholds: Tensor, right: bool) -> Tensor:
+    """The same as whole numbers of some type; `right` False: how many are < x."""
+    if not x.is_contiguous() and x.ndim == 4:  # channels last: contiguous the other way round
+        return _counts(x.permute(0, 2, 3, 1).contiguous(), thresholds, right).permute(0, 3, 1, 2)
+    x = x.contiguous()
+    if len(thresholds) > FEW or not x.is_cpu:
+        return torch.bucketize(x, thresholds, right=right)
+    compare, result = (torch.ge if right else torch.gt), torch.empty_like(x, dtype=torch.uint8)
+    first, *others = thresholds
+    for block, total in zip(x.view(-1).split(BLOCK), result.view(-1).split(BLOCK), strict=True):
+        compare(block, first, out=total.view(torch.bool))
+        passed = torch.empty_like(block, dtype=torch.bool)
+        for threshold in others:
+            total += compare(block, threshold, out=passed).view(torch.uint8)
+    return result
 
 
 def threshold_gradient(x: Tensor, upstream: Tensor, thresholds: Tensor, step: float) -> Tensor:
@@ -31,9 +44,9 @@ def threshold_gradient(x: Tensor, upstream: Tensor, thresholds: Tensor, step: fl
     """
     edges = torch.cat([thresholds - WINDOW, thresholds + WINDOW])
     edges, order = torch.sort(edges, stable=True)
-    bins = torch.bucketize(x.flatten(), edges)
+    bins = _counts(x.flatten(), edges, right=False).long()
     sums = torch.bincount(bins, weights=upstream.flatten().double(), minlength=len(edges) + 1)
-    below = torch.empty(len(edges), dtype=torch.float64)
+    below = torch.empty(len(edges), dtype=torch.float64, device=x.device)
     below[order] = torch.cumsum(sums, 0)[:-1]
     n = len(thresholds)
     return (-step / (2 * WINDOW) * (below[n:] - below[:n])).to(thresholds.dtype)
@@ -57,7 +70,10 @@ class Staircase(torch.autograd.Function):
         to_x = to_thresholds = None
         if ctx.needs_input_grad[0]:
             low, high = min(-1.0, float(thresholds[0])), max(1.0, float(thresholds[-1]))
-            to_x = upstream * slope(x, thresholds, ctx.step, low, high, ctx.mode)
+            if ctx.mode == "clipped":
+                to_x = gated(upstream, x, low, high)
+            else:
+                to_x = upstream * slope(x, thresholds, ctx.step, low, high, ctx.mode)
         if ctx.needs_input_grad[1]:
             to_thresholds = threshold_gradient(x, upstream.detach(), thresholds, ctx.step)
         return to_x, to_thresholds, None, None, None

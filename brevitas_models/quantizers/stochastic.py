@@ -87,7 +87,7 @@ class StochasticQuantizer(SelectableBackward):
             return 0.0
         if self.noise is not None:
             return self.noise.sample(x.shape)
-        return (torch.rand(x.shape) - 0.5) * self.levels.step
+        return ((torch.rand(x.shape) - 0.5) * self.levels.step).to(x.device)
 
 
 class SQInjector(ExtendedInjector):

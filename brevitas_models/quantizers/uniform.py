@@ -21,6 +21,7 @@ from torch import Tensor
 
 from brevitas_models.config import Scale
 from brevitas_models.quantizers.backward import SelectableBackward, WithSlope, slope
+from brevitas_models.quantizers.fused import FusedIntQuant
 from brevitas_models.quantizers.levels import Levels
 
 START_MAXIMUM = 1.5  # of the learned ReLU range; a power-of-two scale rounds it up to 2
@@ -38,7 +39,7 @@ def weight_quantizer(bits: int, scale: Scale, outputs: int, inputs: int) -> type
             constant = 2.0 ** round(math.log2(constant))
         return SignedBinaryWeightPerTensorConst.let(scaling_const=constant)
     base = Int8WeightPerTensorFixedPoint if scale is Scale.POWER_OF_TWO else Int8WeightPerTensorFloat
-    return base.let(bit_width=bits)
+    return base.let(bit_width=bits, int_quant=FusedIntQuant)
 
 
 class _SignedPowerOfTwo(IntQuant, ParamMinMaxInitScaling, PerTensorPoTScaling8bit, ActQuantSolver):
@@ -55,6 +56,7 @@ class UniformIdentity(QuantIdentity, SelectableBackward):
         base = _SignedPowerOfTwo if scale is Scale.POWER_OF_TWO else Int8ActPerTensorFloatMinMaxInit
         quantizer = base.let(
             bit_width=bits,
+            int_quant=FusedIntQuant,
             narrow_range=True,
             min_val=-START_MAXIMUM,
             max_val=START_MAXIMUM,
@@ -82,7 +84,8 @@ class UniformReLU(QuantReLU, SelectableBackward):
 
     def __init__(self, bits: int, scale: Scale) -> None:
         base = Uint8ActPerTensorFixedPointMaxInit if scale is Scale.POWER_OF_TWO else Uint8ActPerTensorFloatMaxInit
-        QuantReLU.__init__(self, act_quant=base.let(bit_width=bits, max_val=START_MAXIMUM, scaling_min_val=2.0**-8))
+        quantizer = base.let(bit_width=bits, int_quant=FusedIntQuant, max_val=START_MAXIMUM, scaling_min_val=2.0**-8)
+        QuantReLU.__init__(self, act_quant=quantizer)
         self.bits = bits
 
     @property
@@ -90,7 +93,11 @@ class UniformReLU(QuantReLU, SelectableBackward):
         return Levels(self.act_quant.scale().item(), 0.0, 2**self.bits - 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return _selected(self, x, super().forward(x))
+        if self.act_quant.export_mode:
+            return super().forward(x)
+        # Rounding to levels from 0 up is a ReLU already: Brevitas' own in front of it would be one more pass.
+        y, *_ = self.act_quant.fused_activation_quant_proxy.tensor_quant(x)
+        return _selected(self, x, y)
 
 
 def _selected(quantizer: UniformReLU | UniformIdentity, x: Tensor, y: Tensor) -> Tensor:

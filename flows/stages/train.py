@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from flows import environment
 from flows.errors import FlowError
 from flows.run import digest
@@ -14,11 +16,13 @@ def run(context: Context) -> None:
     import torch
 
     from brevitas_models.checkpoint import save_network
+    from brevitas_models.compute import Compute
     from brevitas_models.data import load
     from brevitas_models.train import train
     from flows.stages.trainings import place
 
     torch.set_num_threads(environment.threads())
+    compute = Compute(environment.device(), environment.devices(), environment.precision()).resolved()
     split, seen = load(context.config.data), read_json(context.input("data", "data.json"))["sha256"]
     if split.sha256 != seen:
         raise FlowError(f"the data changed: expected sha256 {seen}, got {split.sha256}; run again with --from data")
@@ -33,10 +37,11 @@ def run(context: Context) -> None:
             context.progress(done, f"{name}: epoch {epoch + 1} of {epochs}, test accuracy {line['test_accuracy']:.3f}")
 
         rest = [digest.of_code(CODE), digest.versions(TOOLS), torch.get_num_threads()]
-        with place(environment.trainings(), context.work / name, recipe, split.sha256, rest) as folder:
-            network = train(recipe, split, folder, progress)
+        with place(environment.trainings(), context.work / name, recipe, split.sha256, compute, rest) as folder:
+            network = train(recipe, split, folder, progress, compute)
         save_network(network, context.folder / f"{name}.safetensors")
-    write_json(context.folder / "train.json", {"threads": torch.get_num_threads(), "epochs": record})
+    on = {"threads": torch.get_num_threads()} | dataclasses.asdict(compute)
+    write_json(context.folder / "train.json", on | {"epochs": record})
 
 
 CODE = ("brevitas_models",)

@@ -18,6 +18,22 @@ def test_threads(monkeypatch: pytest.MonkeyPatch) -> None:
         environment.threads()
 
 
+def test_what_networks_are_trained_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("HOLDFAST_DEVICE", "HOLDFAST_DEVICES", "HOLDFAST_PRECISION")
+    for name in names:
+        monkeypatch.delenv(name, raising=False)
+    assert (environment.device(), environment.devices(), environment.precision()) == ("cpu", 1, "float32")
+    for name, value in zip(names, ("auto", "2", "bfloat16"), strict=True):
+        monkeypatch.setenv(name, value)
+    assert (environment.device(), environment.devices(), environment.precision()) == ("auto", 2, "bfloat16")
+    monkeypatch.setenv("HOLDFAST_DEVICE", "gpu")
+    with pytest.raises(FlowError, match="^HOLDFAST_DEVICE: expected one of cpu, cuda, auto, got 'gpu'$"):
+        environment.device()
+    monkeypatch.setenv("HOLDFAST_DEVICES", "0")
+    with pytest.raises(FlowError, match="^HOLDFAST_DEVICES: expected a whole number from 1 to 64, got '0'$"):
+        environment.devices()
+
+
 def test_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     compiler = tmp_path / "c++"
     compiler.write_text("#!/bin/sh\n")

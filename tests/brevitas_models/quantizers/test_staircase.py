@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from brevitas_models.quantizers.staircase import WINDOW, Staircase, count, threshold_gradient
+from brevitas_models.quantizers.staircase import BLOCK, FEW, WINDOW, Staircase, count, threshold_gradient
 
 
 @pytest.mark.parametrize("n", [1, 3, 7, 15, 255])
@@ -54,3 +54,15 @@ def test_values_that_no_gradient_needs_get_none() -> None:
     x, thresholds = torch.zeros(3, requires_grad=True), torch.tensor([-0.1, 0.1])
     Staircase.apply(x, thresholds, 1.0, 0.0, "clipped").sum().backward()
     assert thresholds.grad is None and x.grad.tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("n", [1, 3, 15, FEW, FEW + 1, 255])
+@pytest.mark.parametrize("shape", [(), (0,), (3 * BLOCK + 7,), (5, 4, 6, 6)])
+def test_counting_is_searching(n: int, shape: tuple[int, ...]) -> None:
+    generator = torch.Generator().manual_seed(n)
+    thresholds = torch.randn(n, generator=generator).sort()[0]
+    x = torch.randn(shape, generator=generator)
+    x.view(-1)[: n // 2] = thresholds[: min(n // 2, x.numel())]  # on a step itself
+    for values in (x, x.to(memory_format=torch.channels_last) if x.ndim == 4 else x):
+        assert torch.equal(count(values, thresholds), torch.bucketize(x, thresholds, right=True).float())
+        assert count(values, thresholds).is_contiguous() == values.is_contiguous()
