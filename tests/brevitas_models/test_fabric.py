@@ -29,7 +29,7 @@ def test_two_processes_learn_the_digits_together(digits, config, tmp_path, state
     seen: list[int] = []
     network = train(recipe, digits, tmp_path, lambda epoch, line: seen.append(epoch), two)
     assert seen == list(range(6)) and not network.training
-    assert accuracy(deploy(network), digits.test_x, digits.test_y) > 0.85
+    assert accuracy(deploy(network), digits.test_x, digits.test_y) > 0.8
     first = state_of(network)
     again = state_of(train(recipe, digits, tmp_path, lambda epoch, line: seen.append(epoch), two))
     assert seen == 2 * list(range(6)) and all((first[name] == again[name]).all() for name in first)
