@@ -82,6 +82,19 @@ class DQAProxy(ActQuantProxyFromInjectorBase):
         return qt_args[0]
 
 
+class Stairs(QuantIdentity):
+    """An activation layer around a tensor quantizer that is a staircase."""
+
+    @property
+    def levels(self) -> Levels:
+        return self.act_quant.dqa.levels
+
+    @property
+    def thresholds(self) -> Tensor:
+        """float32 (n,), ascending."""
+        return self.act_quant.dqa.thresholds
+
+
 class DQAInjector(ExtendedInjector):
     """Brevitas injector: `QuantIdentity(act_quant=DQAInjector, bit_width=2, level_scale=..., dynamic=True)`."""
 
@@ -91,16 +104,8 @@ class DQAInjector(ExtendedInjector):
     narrow_range = False
 
 
-class QuantDQA(QuantIdentity):
+class QuantDQA(Stairs):
     """The activation layer: float32 of any shape -> levels of the same shape."""
 
     def __init__(self, bits: int, scale: Scale, dynamic: bool) -> None:
         super().__init__(act_quant=DQAInjector, bit_width=bits, level_scale=scale, dynamic=dynamic)
-
-    @property
-    def levels(self) -> Levels:
-        return self.act_quant.dqa.levels
-
-    @property
-    def thresholds(self) -> Tensor:
-        return self.act_quant.dqa.thresholds

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import torch
 from brevitas.inject import ExtendedInjector
-from brevitas.nn import QuantIdentity
 from torch import Tensor
 
 from brevitas_models.quantizers.backward import SelectableBackward
-from brevitas_models.quantizers.dqa import DQAProxy
+from brevitas_models.quantizers.dqa import DQAProxy, Stairs
 from brevitas_models.quantizers.input_grid import UNIT
 from brevitas_models.quantizers.levels import Levels
 from brevitas_models.quantizers.staircase import Staircase
@@ -49,16 +48,8 @@ class InputInjector(ExtendedInjector):
     narrow_range = False
 
 
-class InputLevels(QuantIdentity):
+class InputLevels(Stairs):
     """The layer in front of a network: grid values float32, any shape -> levels of the same shape."""
 
     def __init__(self, bits: int) -> None:
         super().__init__(act_quant=InputInjector, bit_width=bits)
-
-    @property
-    def levels(self) -> Levels:
-        return self.act_quant.dqa.levels
-
-    @property
-    def thresholds(self) -> Tensor:
-        return self.act_quant.dqa.thresholds

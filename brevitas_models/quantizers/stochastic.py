@@ -14,13 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from brevitas.inject import ExtendedInjector
-from brevitas.nn import QuantIdentity
 from torch import Tensor, nn
 
 from brevitas_models.config import Scale
 from brevitas_models.quantizers.backward import SelectableBackward, WithSlope, slope
-from brevitas_models.quantizers.dqa import DQAProxy, levels
-from brevitas_models.quantizers.levels import Levels
+from brevitas_models.quantizers.dqa import DQAProxy, Stairs, levels
 from brevitas_models.quantizers.staircase import count
 
 DRAW_BITS = 8  # of each random integer of the deployed quantizer
@@ -99,7 +97,7 @@ class SQInjector(ExtendedInjector):
     narrow_range = False
 
 
-class QuantSQ(QuantIdentity):
+class QuantSQ(Stairs):
     """The activation layer: float32 (N, C, ...) -> levels of the same shape, another answer at every call."""
 
     def __init__(self, bits: int, scale: Scale) -> None:
@@ -108,14 +106,6 @@ class QuantSQ(QuantIdentity):
     @property
     def quantizer(self) -> StochasticQuantizer:
         return self.act_quant.dqa
-
-    @property
-    def levels(self) -> Levels:
-        return self.quantizer.levels
-
-    @property
-    def thresholds(self) -> Tensor:
-        return self.quantizer.thresholds
 
 
 def stochastic_quantizers(module: nn.Module) -> list[StochasticQuantizer]:
