@@ -221,5 +221,7 @@ def is_loopback(host: str) -> bool:
     try:
         found = socket.getaddrinfo(host or "0.0.0.0", None, type=socket.SOCK_STREAM)
     except OSError as error:
+        if host == "localhost":  # what it means even where nothing resolves it (RFC 6761, 6.3)
+            return True
         raise FlowError(f"{host}: expected an address of this machine, got {error}") from error
     return all(ipaddress.ip_address(address[0].partition("%")[0]).is_loopback for *_, address in found)

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from flows import cli
+from flows.config import preset_names
 from flows.run.stage import Stage
 from flows.stages import STAGES
 from tests.flows.run.fake_stages import stages
@@ -53,7 +54,7 @@ def test_a_file_is_a_preset_too(fakes: Path) -> None:
     assert "double   unchanged" in call("run", "here/config.toml", "--out", "here").stderr
 
 
-PRESETS = "digits, digits-sq, mnist-certified, mnist-lenet5, mnist-mlp"
+PRESETS = ", ".join(preset_names())
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from brevitas_models.compute import Compute
 from flows.config import load_preset
 from flows.errors import FlowError
 from flows.stages.networks import recipes
@@ -17,7 +18,7 @@ RECIPES = recipes(load_preset("digits"))
 
 def where(shared: Path | None, name: str = "float", data: str = "d", rest: object = ("code", 1), **other) -> Path:
     recipe = dataclasses.replace(RECIPES[name], **other)
-    with place(shared, Path("own"), recipe, data, rest) as folder:
+    with place(shared, Path("own"), recipe, data, Compute(), rest) as folder:
         return folder
 
 
@@ -34,8 +35,11 @@ def test_the_place_follows_from_all_that_decides(tmp_path: Path) -> None:
 
 
 def test_one_at_a_time(tmp_path: Path) -> None:
-    with place(tmp_path, Path("own"), RECIPES["float"], "d", 1):
-        with pytest.raises(FlowError, match="at work here"), place(tmp_path, Path("own"), RECIPES["float"], "d", 1):
+    with place(tmp_path, Path("own"), RECIPES["float"], "d", Compute(), 1):
+        with (
+            pytest.raises(FlowError, match="at work here"),
+            place(tmp_path, Path("own"), RECIPES["float"], "d", Compute(), 1),
+        ):
             pass
 
 
