@@ -89,7 +89,10 @@ module DP16KD #(
     return width == 1 ? 0 : width == 2 ? 1 : width == 4 ? 2 : width == 9 ? 3 : width == 18 ? 4 : 5;
   endfunction
   localparam int WIDER = offset_bits(DATA_WIDTH_A > DATA_WIDTH_B ? DATA_WIDTH_A : DATA_WIDTH_B);
-  wire clash = ADA[13:WIDER] == ADB[13:WIDER];
+  wire meet = ADA[13:WIDER] == ADB[13:WIDER];
+  // A port that writes no byte disturbs nobody: synthesis ties WE high and lets the bytes decide.
+  wire some_a = DATA_WIDTH_A == 36 ? ADA[3:0] != 0 : DATA_WIDTH_A != 18 || ADA[1:0] != 0;
+  wire some_b = DATA_WIDTH_B != 18 || ADB[1:0] != 0;
 
   always @(posedge clock_a) if (write_a) {words[{pair_a, 1'b1}], words[{pair_a, 1'b0}]} <= next_a;
   always @(posedge clock_b) if (write_b) {words[{pair_b, 1'b1}], words[{pair_b, 1'b0}]} <= next_b;
@@ -97,14 +100,14 @@ module DP16KD #(
   logic [35:0] out_a = '0, out_b = '0;
   always @(posedge clock_a) begin
     if (RESETMODE == "SYNC" && RSTA) out_a <= '0;
-    else if (enable_a && write_b && clash) out_a <= ~see(DATA_WIDTH_A, ADA, held_a);
+    else if (enable_a && write_b && some_b && meet) out_a <= ~see(DATA_WIDTH_A, ADA, held_a);
     else if (enable_a && !write_a) out_a <= see(DATA_WIDTH_A, ADA, held_a);
     else if (enable_a && WRITEMODE_A == "READBEFOREWRITE") out_a <= see(DATA_WIDTH_A, ADA, held_a);
     else if (enable_a && WRITEMODE_A == "WRITETHROUGH") out_a <= see(DATA_WIDTH_A, ADA, next_a);
   end
   always @(posedge clock_b) begin
     if (RESETMODE == "SYNC" && RSTB) out_b <= '0;
-    else if (enable_b && write_a && clash) out_b <= ~see(DATA_WIDTH_B, ADB, held_b);
+    else if (enable_b && write_a && some_a && meet) out_b <= ~see(DATA_WIDTH_B, ADB, held_b);
     else if (enable_b && !write_b) out_b <= see(DATA_WIDTH_B, ADB, held_b);
     else if (enable_b && WRITEMODE_B == "READBEFOREWRITE") out_b <= see(DATA_WIDTH_B, ADB, held_b);
     else if (enable_b && WRITEMODE_B == "WRITETHROUGH") out_b <= see(DATA_WIDTH_B, ADB, next_b);

@@ -77,11 +77,11 @@ class Memory:
                 for i, place in enumerate(self.places(width, addresses[side])):
                     if width < 18 or addresses[side] >> i // 9 & 1:
                         after[side][place] = self.bits[place] = data[side] >> i & 1
-                    touched[side].add(place)
+                        touched[side].add(place)
         for side, width in enumerate(self.widths):
             if not enables[side] or (writes[side] and self.mode == "NORMAL"):
                 continue
-            if enables[1 - side] and writes[1 - side] and self.overlap(addresses):
+            if enables[1 - side] and writes[1 - side] and touched[1 - side] and self.overlap(addresses):
                 word = sum(before[place] << i for i, place in enumerate(self.places(width, addresses[side])))
                 self.out[side] = ~word & (1 << 36) - 1
                 continue
