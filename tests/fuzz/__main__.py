@@ -5,7 +5,8 @@ networks   a QONNX chain or graph with branches: compiler, reference executor, o
 circuits   the same networks in Verilator, with and without stalls: one build serves many networks of one structure
 chains     a QONNX chain through all engines, one build each, its cycles counted
 
-The last lines are a JSON object: cases, how many of them agreed, seconds, what failed.
+The last lines are a JSON object: cases, how many of them agreed, how many the compiler refused because their weights
+would need more than 8 bits, seconds, what failed.
 """
 
 from __future__ import annotations
@@ -55,6 +56,10 @@ def _run(kind: str, batches: Iterator[tuple[int, int, Callable[[], str]]], state
         start = time.perf_counter()
         try:
             text = case()
+        except families.Refused as refusal:
+            state.add(kind, seed, size, time.perf_counter() - start, refused=size)
+            print(f"{kind} {seed}: refused: {refusal}", flush=True)
+            continue
         except Exception as error:  # a finding, whatever its class
             traceback.print_exc()
             state.add(kind, seed, size, time.perf_counter() - start, f"{type(error).__name__}: {error}")

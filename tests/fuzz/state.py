@@ -19,7 +19,8 @@ def key(**options: object) -> str:
 
 @dataclass
 class State:
-    """`batches`: "kind first-seed" -> `cases` in it, those that `agreed`, `seconds`, `error` (empty where all agree).
+    """`batches`: "kind first-seed" -> `cases` in it, those that `agreed` and that were `refused`, `seconds`, `error`
+    (empty where none failed).
 
     `file`: None to keep nothing. What another command or other code has written there is dropped.
     """
@@ -36,26 +37,26 @@ class State:
             except (json.JSONDecodeError, KeyError, TypeError):
                 self.batches = {}
 
-    def add(self, kind: str, seed: int, cases: int, seconds: float, error: str = "") -> None:
-        agreed = 0 if error else cases
-        self.batches[f"{kind} {seed}"] = {"cases": cases, "agreed": agreed, "seconds": seconds, "error": error}
+    def add(self, kind: str, seed: int, cases: int, seconds: float, error: str = "", refused: int = 0) -> None:
+        counts = {"cases": cases, "agreed": 0 if error else cases - refused, "refused": refused}
+        self.batches[f"{kind} {seed}"] = counts | {"seconds": seconds, "error": error}
         if self.file:
             scratch = self.file.with_name(self.file.name + ".part")
             scratch.write_text(json.dumps({"key": self.key, "batches": self.batches}, indent=1) + "\n")
             os.replace(scratch, self.file)
 
     def has(self, kind: str, seed: int) -> bool:
-        """Whether all cases of the batch agreed; one that failed runs again."""
+        """Whether the batch is done; one that failed runs again."""
         batch = self.batches.get(f"{kind} {seed}")
         return batch is not None and not batch["error"]
 
     def summary(self) -> dict[str, object]:
-        """Per kind the `cases`, those that `agreed` and the `seconds` they took, and all that failed."""
+        """Per kind the `cases`, those that `agreed` or were `refused`, the `seconds` they took; all that failed."""
         kinds: dict[str, dict[str, float]] = {}
         for name, batch in self.batches.items():
-            total = kinds.setdefault(name.partition(" ")[0], {"cases": 0, "agreed": 0, "seconds": 0.0})
+            total = kinds.setdefault(name.partition(" ")[0], {"cases": 0, "agreed": 0, "refused": 0, "seconds": 0.0})
             for column in total:
                 total[column] = round(total[column] + batch[column], 1)
         failed = {name: batch["error"] for name, batch in self.batches.items() if batch["error"]}
-        cases = {column: sum(total[column] for total in kinds.values()) for column in ("cases", "agreed")}
+        cases = {column: sum(total[column] for total in kinds.values()) for column in ("cases", "agreed", "refused")}
         return cases | {"kinds": kinds, "failed": failed}
