@@ -12,6 +12,7 @@ from qonnx.transformation.lower_convs_to_matmul import LowerConvsToMatMul
 
 from flows.compile.flatten_order import AbsorbTransposeIntoWeights
 from flows.compile.one_channel import ForgetDepthwise
+from flows.compile.transpose_first import TransposeFirst
 
 
 def streamline(model: ModelWrapper) -> ModelWrapper:
@@ -24,6 +25,7 @@ def streamline(model: ModelWrapper) -> ModelWrapper:
         AbsorbTransposeIntoMultiThreshold(),
         MakeMaxPoolNHWC(),
         Streamline(),
+        TransposeFirst(),
         AbsorbConsecutiveTransposes(),
         AbsorbTransposeIntoWeights(),
         InferDataTypes(),
