@@ -12,7 +12,6 @@ from qonnx.transformation.lower_convs_to_matmul import LowerConvsToMatMul
 
 from flows.compile.flatten_order import AbsorbTransposeIntoWeights
 from flows.compile.one_channel import ForgetDepthwise
-from flows.compile.transpose_first import TransposeFirst
 
 
 def streamline(model: ModelWrapper) -> ModelWrapper:
@@ -25,7 +24,6 @@ def streamline(model: ModelWrapper) -> ModelWrapper:
         AbsorbTransposeIntoMultiThreshold(),
         MakeMaxPoolNHWC(),
         Streamline(),
-        TransposeFirst(),
         AbsorbConsecutiveTransposes(),
         AbsorbTransposeIntoWeights(),
         InferDataTypes(),
