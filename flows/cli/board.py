@@ -107,8 +107,6 @@ def verify(
     """Climb the exactness ladder up to the board; the record is DIR/board/verify.json."""
     from flows.link.compiled import Images, open_compiled
     from flows.link.jobs import open_board, verify_board
-    from flows.stages.verify import require_equal
-    from flows.verify.table import ladder_table
 
     with one_line(debug):
         _one_of(target, simulated)
@@ -119,10 +117,7 @@ def verify(
             open_board(compiled, target, noise=noise, seed=seed, timeout_s=timeout) as opened,
         ):
             record, path = verify_board(compiled, opened, count=count, images=images, sample=sample, say=status.update)
-        table_console().print(ladder_table(record))
-        _say_link(opened.target)
-        typer.echo(f"written: {path}")
-        require_equal(record, path)
+        _say_ladder(record, opened.target, path)
 
 
 @board_app.command("update")
@@ -145,9 +140,7 @@ def update(
     is NEW/board/update.json."""
     from flows.link.compiled import Images, open_compiled
     from flows.link.jobs import open_board, update_board
-    from flows.stages.verify import require_equal
     from flows.update import difference
-    from flows.verify.table import ladder_table
 
     with one_line(debug):
         _one_of(target, simulated)
@@ -156,19 +149,16 @@ def update(
             open_compiled(circuit, board, "compile") as old,
             open_compiled(new, board, "attack", "export", "compile", "circuit") as compiled,
         ):
-            difference(old.dataflow, compiled.dataflow)  # before a board is waited for
+            change = difference(old.dataflow, compiled.dataflow)  # before a board is waited for
             with (
                 Console(stderr=True).status("opening the board") as status,
                 open_board(old, target, noise=noise, seed=seed, timeout_s=timeout) as opened,
             ):
                 record, path = update_board(
-                    old, compiled, opened, count=count, images=images, sample=sample, say=status.update
+                    change, compiled, opened, count=count, images=images, sample=sample, say=status.update
                 )
-        table_console().print(ladder_table(record))
-        typer.echo(f"{record['update']['words']} of {record['update']['writable_words']} writable words written")
-        _say_link(opened.target)
-        typer.echo(f"written: {path}")
-        require_equal(record, path)
+        written = f"{record['update']['words']} of {record['update']['writable_words']} writable words written"
+        _say_ladder(record, opened.target, path, written)
 
 
 @board_app.command("attack")
@@ -226,6 +216,19 @@ def attack(
 def _one_of(target: str | None, simulated: bool) -> None:
     if simulated == bool(target):
         raise FlowError("expected --target serial:PORT or --simulate, got both or neither; give one of them")
+
+
+def _say_ladder(record: dict, board: SerialTarget, path: Path, *lines: str) -> None:
+    """The table, `lines`, what happened on the line, and the record's file. Raises FlowError where a rung gave other integers, after all is said."""
+    from flows.stages.verify import require_equal
+    from flows.verify.table import ladder_table
+
+    table_console().print(ladder_table(record))
+    for line in lines:
+        typer.echo(line)
+    _say_link(board)
+    typer.echo(f"written: {path}")
+    require_equal(record, path)
 
 
 def _say_link(board: SerialTarget) -> None:

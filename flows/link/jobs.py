@@ -17,7 +17,6 @@ from flows.link.simulated import SimulatedBoard
 from flows.simulate.board import LinkTiming
 from flows.stages.files import write_json
 from flows.targets.serial_target import SerialTarget
-from flows.update import difference
 from flows.verify.board_rung import BoardRung
 
 
@@ -106,7 +105,7 @@ def verify_board(
 
 
 def update_board(
-    old: FinishedRun | CompiledModel,
+    change: dict[str, object],
     new: FinishedRun | CompiledModel,
     board: OpenBoard,
     *,
@@ -115,11 +114,11 @@ def update_board(
     sample: int | None,
     say: Say,
 ) -> tuple[dict[str, object], Path]:
-    """Writes the numbers of `new` into the circuit of `old` on `board`, and climbs the ladder of `new` up to it.
+    """Writes the numbers of `new` into the circuit on `board`, and climbs the ladder of `new` up to it.
 
-    Returns as `verify_board` does; `update` in the record says what was written. Raises HardwareError as `difference`.
+    `change`: `flows.update.difference` from the board's network to it. Returns as `verify_board` does; `update` in the
+    record says what was written.
     """
-    change = difference(old.dataflow, new.dataflow)
     say("writing the new numbers")
     words = board.target.update(new.dataflow)
     record = new.climb(BoardRung(board.target, count), images, sample, say)
