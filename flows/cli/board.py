@@ -219,7 +219,7 @@ def _one_of(target: str | None, simulated: bool) -> None:
 
 
 def _say_ladder(record: dict, board: SerialTarget, path: Path, *lines: str) -> None:
-    """The table, `lines`, what happened on the line, and the record's file. Raises FlowError where a rung gave other integers, after all is said."""
+    """The table, `lines`, what happened on the line, the record's file. Raises FlowError where a rung gave others."""
     from flows.stages.verify import require_equal
     from flows.verify.table import ladder_table
 

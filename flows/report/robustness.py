@@ -110,14 +110,14 @@ def table(results: Path) -> str:
             "proved at ε", "images")  # fmt: skip
     lines = [head, ["---"] * len(head)]
     for row in rows:
-        notes = [f"β {row['lipschitz_beta']:g}"] if row.get("lipschitz_beta") else []
+        notes = [f"β {row['lipschitz_beta']:g}"] if row["lipschitz_beta"] else []
         notes += [row["objective"]] if row["objective"] not in (None, "pgd") else []
         defence = row["defence"] + (f" ({', '.join(notes)})" if notes else "")
         proved = f"{_share(row['certified'])} at {row['certified_epsilon']:.3g}" if row.get("certified") else "-"
         verdict = row["audit"] + (" \\*" if row["audited"] else "")
         bits = "float" if row["defence"] == "float" else f"{_bits(row['weight_bits'])}/{_bits(row['activation_bits'])}"
         figures = (_share(row[key]) for key in ("clean", "fgsm", "pgd", "worst_case"))
-        bits += f", input {row['input_bits']}" if row.get("input_bits", GRID_BITS) < GRID_BITS else ""
+        bits += f", input {row['input_bits']}" if row["input_bits"] < GRID_BITS else ""
         lines.append([row["dataset"], row["network"], defence, bits, f"{row['epsilon']:g}", str(row["epochs"]),
                       *figures, verdict, proved, f"{row['images']:,}"])  # fmt: skip
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
