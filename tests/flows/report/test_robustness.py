@@ -54,6 +54,15 @@ def test_a_defence_is_named_by_its_parts(configured, settings: tuple[str, ...], 
     assert rows_of(configured("one", *settings), "")[0]["defence"] == name
 
 
+def test_the_table_says_how_strong_a_penalty_and_how_coarse_an_input_was(configured, tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    keep(configured("one", "defence.lipschitz_beta=0.02", "quant.input_bits=1"), results, "")
+    assemble(results)
+    lines = table(results).splitlines()
+    assert [line for line in lines if "| dqa+dq+at (β 0.02) | 4/2, input 1 |" in line] == lines[-1:]
+    assert not [line for line in lines[:-1] if "β" in line or "input" in line]
+
+
 def test_twins_of_two_runs_are_there_once(configured, tmp_path: Path) -> None:
     results = tmp_path / "results"
     for name, settings in (("one", ()), ("two", ("defence.adversarial=0.0",)), ("three", ("quant.weight_bits=3",))):
