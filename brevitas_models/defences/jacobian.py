@@ -2,30 +2,44 @@
 
 L = L_CE + (lambda / 2) * ||J||_F^2, J the Jacobian of the logits to the pixels. Its squared norm is estimated with
 random directions v, uniform on the sphere of the C outputs: (C / (n B)) * sum ||v^T J||^2 over n directions and B
-pictures, an unbiased estimate because E[v v^T] = I / C. The per-layer form adds the same for every hidden
-block's output.
+pictures, an unbiased estimate because E[v v^T] = I / C. The per-layer form adds the same for every hidden block's
+output. All of them cost one backward pass: with independent directions, E[v_k v_l^T] = 0, so the squared norm of the
+*sum* of all v_l^T J_l is on average the sum of their squared norms.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from math import sqrt
 
 import torch
 from torch import Tensor
 
 
-def squared_norm(outputs: Tensor, pixels: Tensor, projections: int, generator: torch.Generator) -> Tensor:
-    """Estimate of mean ||d outputs / d pixels||_F^2 per picture: a differentiable scalar.
+def squared_norms(
+    outputs: Sequence[Tensor],
+    weights: Sequence[float],
+    pixels: Tensor,
+    projections: int,
+    generator: torch.Generator,
+) -> Tensor:
+    """Estimate of sum_l weights[l] * mean ||d outputs[l] / d pixels||_F^2 per picture: a differentiable scalar.
 
-    `outputs`: (N, ...) computed from `pixels` (N, C, H, W), which require a gradient. Quantizers count with the
-    gradient they pretend to have. `projections`: directions, at least 1; their mean is the estimate.
+    `outputs`: tensors (N, ...) computed from `pixels` (N, C, H, W), which require a gradient; `weights`: as many,
+    above 0. Quantizers count with the gradient they pretend to have. `projections`: directions of each output, at
+    least 1; their mean is the estimate.
     """
-    flat = outputs.flatten(1)
     total = torch.zeros(())
     for _ in range(projections):
-        direction = torch.randn(flat.shape, generator=generator).to(flat.device)
-        direction = direction / direction.norm(dim=1, keepdim=True)
-        (gradient,) = torch.autograd.grad((flat * direction).sum(), pixels, create_graph=True)
+        projected = torch.zeros((), device=pixels.device)
+        for output, weight in zip(outputs, weights, strict=True):
+            flat = output.flatten(1)
+            direction = torch.randn(flat.shape, generator=generator).to(flat.device)
+            direction = direction / direction.norm(dim=1, keepdim=True)
+            projected = projected + sqrt(weight * flat.shape[1]) * (flat * direction).sum()
+        (gradient,) = torch.autograd.grad(projected, pixels, create_graph=True)
         total = total + gradient.square().sum()
-    return total * (flat.shape[1] / (projections * len(flat)))
+    return total / (projections * len(pixels))
 
 
 def full_squared_norm(outputs: Tensor, pixels: Tensor) -> Tensor:
@@ -52,11 +66,9 @@ def penalty(
     the block's number of outputs, so that wide layers do not count for more than narrow ones.
     """
     *hidden, logits = trace
-    total = torch.zeros(())
-    if logits_weight:
-        total = total + logits_weight / 2 * squared_norm(logits, pixels, projections, generator)
-    if layers_weight:
-        for outputs in hidden:
-            share = outputs[0].numel() * len(hidden)
-            total = total + layers_weight / (2 * share) * squared_norm(outputs, pixels, projections, generator)
-    return total
+    terms = [(logits, logits_weight / 2)]
+    terms += [(outputs, layers_weight / (2 * outputs[0].numel() * len(hidden))) for outputs in hidden]
+    used = [(outputs, weight) for outputs, weight in terms if weight]
+    if not used:
+        return torch.zeros(())
+    return squared_norms(*zip(*used, strict=True), pixels, projections, generator)

@@ -18,7 +18,7 @@ def test_of_a_linear_map_it_is_the_norm_of_the_matrix() -> None:
     expected = linear.weight.square().sum()
     assert torch.allclose(jacobian.full_squared_norm(outputs, pixels), expected, rtol=1e-5)
     generator = torch.Generator().manual_seed(0)
-    assert torch.allclose(jacobian.squared_norm(outputs, pixels, 4000, generator), expected, rtol=0.03)
+    assert torch.allclose(jacobian.squared_norms([outputs], [1.0], pixels, 4000, generator), expected, rtol=0.03)
 
 
 @pytest.mark.parametrize("activation", [Activation.FLOAT, Activation.RELU, Activation.DQA_DYNAMIC])
@@ -31,9 +31,26 @@ def test_the_estimate_of_a_network_meets_the_full_jacobian(activation: Activatio
     generator = torch.Generator().manual_seed(2)
     for outputs in (trace[0], trace[-1]):
         full = jacobian.full_squared_norm(outputs, pixels).item()
-        estimates = torch.stack([jacobian.squared_norm(outputs, pixels, 1, generator).detach() for _ in range(600)])
+        estimates = torch.stack(
+            [jacobian.squared_norms([outputs], [1.0], pixels, 1, generator).detach() for _ in range(600)]
+        )
         error = estimates.std().item() / 600**0.5
         assert full > 0 and abs(estimates.mean().item() - full) < 4 * error
+
+
+def test_one_pass_over_all_outputs_meets_the_sum_of_the_full_jacobians(lenet: NetworkConfig) -> None:
+    torch.manual_seed(4)
+    network = build(lenet, QuantConfig(Activation.RELU), SHAPE, 10).eval()
+    pixels = torch.rand(4, *SHAPE, requires_grad=True)
+    trace, generator = network.trace(pixels), torch.Generator().manual_seed(6)
+    weights = [0.5 + index for index in range(len(trace))]
+    full = sum(
+        weight * jacobian.full_squared_norm(outputs, pixels).item()
+        for outputs, weight in zip(trace, weights, strict=True)
+    )
+    drawn = [jacobian.squared_norms(trace, weights, pixels, 1, generator).detach() for _ in range(600)]
+    estimates = torch.stack(drawn)
+    assert full > 0 and abs(estimates.mean().item() - full) < 4 * estimates.std().item() / 600**0.5
 
 
 def test_its_gradient_is_that_of_the_full_norm() -> None:
@@ -44,7 +61,7 @@ def test_its_gradient_is_that_of_the_full_norm() -> None:
     generator = torch.Generator().manual_seed(0)
     gradients = []
     for norm in (
-        jacobian.squared_norm(network(pixels), pixels, 1, generator),
+        jacobian.squared_norms([network(pixels)], [1.0], pixels, 1, generator),
         jacobian.full_squared_norm(network(pixels), pixels),
     ):
         gradients.append(torch.autograd.grad(norm, [p for p in network.parameters() if p.ndim == 2]))
