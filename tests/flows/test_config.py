@@ -14,7 +14,8 @@ from brevitas_models.errors import ModelError
 from flows.config import PRESETS, dump_toml, load_preset, load_toml, override, parse, preset_names, to_record
 from flows.errors import FlowError
 
-NAMES = "cifar10-resnet8 digits digits-sq mnist-certified mnist-lenet5 mnist-mlp mnist-robust speech-dscnn svhn-resnet8".split()
+NAMES = ["cifar10-resnet8", "digits", "digits-sq", "mnist-certified", "mnist-lenet5", "mnist-mlp", "mnist-robust"]
+NAMES += ["speech-dscnn", "svhn-resnet8"]
 
 
 @pytest.mark.parametrize("name", preset_names())
