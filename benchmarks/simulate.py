@@ -18,6 +18,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 from qonnx.transformation.infer_shapes import InferShapes
 
+from benchmarks import under_cocotb
 from benchmarks.record import emit, versions
 from brevitas_models.data import mnist
 from flows.compile.compiler import compile_model
@@ -90,8 +91,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("results/benchmarks/simulate.json"))
     parser.add_argument("--fps", type=int, default=100_000, help="frames a second that the circuit is folded for")
     parser.add_argument("--clock", type=float, default=100.0, help="its clock, MHz")
-    parser.add_argument("--reference-images", type=int, default=50)
+    parser.add_argument("--reference-images", type=int, default=500)
     parser.add_argument("--driver-images", type=int, default=200)
+    parser.add_argument("--cocotb-images", type=int, default=20)
     parser.add_argument("--rtl-images", type=int, default=10_000)
     parser.add_argument("--workers", type=int, default=2)
     arguments = parser.parse_args()
@@ -119,6 +121,14 @@ def main() -> None:
             "reference_images": len(labels),
         }
         record |= drivers(dataflow, folder, codes[: arguments.driver_images])
+        few = codes[: arguments.cocotb_images]
+        seen, speed = under_cocotb.scores(dataflow, folder / "driver" / "rtl", folder / "cocotb", few)
+        record |= {
+            "cocotb_cycles_per_second": round(speed),
+            "driver_over_cocotb": round(record["driver_cycles_per_second"] / speed, 1),
+            "cocotb_images": len(few),
+            "cocotb_mismatches": int((seen != expected[: len(few)]).any(axis=1).sum()),
+        }
         library, part = build(dataflow, folder / "driver"), codes[: arguments.rtl_images]
         results: list[np.ndarray] = []
         taken = seconds(lambda: results.append(run_parallel(dataflow, library, part, arguments.workers)))
