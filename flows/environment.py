@@ -2,7 +2,8 @@
 
 HOLDFAST_DATA: folder of the data sets. HOLDFAST_THREADS: CPU threads to use. HOLDFAST_DEVICE, HOLDFAST_DEVICES,
 HOLDFAST_PRECISION: on what networks are trained. HOLDFAST_TRAININGS: where finished trainings are kept for other runs.
-CXX: the C++ compiler. XDG_CACHE_HOME: where caches go. XILINX_VIVADO: folder of AMD's Vivado.
+HOLDFAST_TENSORBOARD: where their metrics go for TensorBoard. CXX: the C++ compiler. XDG_CACHE_HOME: where caches go.
+XILINX_VIVADO: folder of AMD's Vivado.
 """
 
 from __future__ import annotations
@@ -65,6 +66,12 @@ def precision() -> str:
 def trainings() -> Path | None:
     """Where trained networks are kept for other runs (`HOLDFAST_TRAININGS`), None where that is unset or empty."""
     folder = os.environ.get("HOLDFAST_TRAININGS")
+    return Path(folder) if folder else None
+
+
+def tensorboard() -> Path | None:
+    """Where TensorBoard's files go (`HOLDFAST_TENSORBOARD`), None where that is unset or empty."""
+    folder = os.environ.get("HOLDFAST_TENSORBOARD")
     return Path(folder) if folder else None
 
 
