@@ -15,6 +15,8 @@ import numpy as np
 
 from benchmarks.networks.entries import ENTRIES, Entry
 from benchmarks.record import versions, write
+from brevitas_models.config import DataConfig, Dataset
+from brevitas_models.data import load
 from flows.errors import FlowError
 
 STEPS = ("models", "compile", "verify", "place", "table")
@@ -24,7 +26,7 @@ BOARD = "ulx3s_85f"
 def models(entry: Entry, work: Path, zoo: Path) -> None:
     """The network's QONNX file."""
     target = work / f"{entry.name}.onnx"
-    if entry.zoo:
+    if entry.data:
         shutil.copyfile(zoo / target.name, target)
         return
     from benchmarks.networks.models import MODELS
@@ -39,25 +41,23 @@ def compile_entry(entry: Entry, work: Path) -> None:
     foreign.compile_foreign(work / f"{entry.name}.onnx", work / entry.name, config, board_name=BOARD, progress=print)
 
 
-def verify(entry: Entry, work: Path, mnist: Path | None) -> None:
-    """On MNIST's test images where they are there and the network was trained on them, on made ones otherwise.
+def verify(entry: Entry, work: Path, data: Path | None) -> None:
+    """On the test images of the data set that the network was trained on, on made ones where there is none.
 
     Raises FlowError where a rung gives other integers.
     """
     from flows.foreign.verify import mismatches, verify_folder
 
-    images, labels = _test_set(work, mnist) if entry.zoo and mnist else (None, None)
+    images, labels = _test_set(entry.data, work, data) if entry.data and data else (None, None)
     record = verify_folder(work / entry.name, images, labels, sample=entry.slow, rtl=entry.images, progress=print)
     if wrong := mismatches(record):
         raise FlowError(f"{entry.name}: expected the golden integers everywhere, got others on {', '.join(wrong)}")
 
 
-def _test_set(work: Path, mnist: Path) -> tuple[Path, Path]:
-    """MNIST's 10,000 test images and their classes, as the files that `holdfast verify` takes."""
-    from brevitas_models.data import mnist as reader
-
-    split = reader.load(str(mnist))
-    paths = work / "mnist-images.npy", work / "mnist-labels.npy"
+def _test_set(dataset: Dataset, work: Path, data: Path) -> tuple[Path, Path]:
+    """All its test images and their classes, as the files that `holdfast verify` takes."""
+    split = load(DataConfig(dataset, str(data)))
+    paths = work / f"{dataset}-images.npy", work / f"{dataset}-labels.npy"
     for path, values in zip(paths, (split.test_x, split.test_y), strict=True):
         np.save(path, values)
     return paths
@@ -92,8 +92,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("steps", nargs="+", choices=STEPS)
     parser.add_argument("--work", type=Path, default=Path("runs/networks"), help="what the steps make")
-    parser.add_argument("--zoo", type=Path, default=Path("models"), help="where the files of networks marked so lie")
-    parser.add_argument("--mnist", type=Path, help="folder of MNIST's four files: what TFC is verified on")
+    parser.add_argument("--zoo", type=Path, default=Path("models"), help="where the files of trained networks lie")
+    parser.add_argument("--data", type=Path, help="folder of the data sets: what trained networks are verified on")
     parser.add_argument("--only", nargs="+", choices=[entry.name for entry in ENTRIES], help="these networks")
     parser.add_argument("--out", type=Path, default=Path("results/networks.json"))
     parser.add_argument("--page", type=Path, default=Path("docs/networks.md"))
@@ -106,7 +106,7 @@ def main() -> None:
             models(entry, work, arguments.zoo)
         for step, run in (
             ("compile", lambda entry: compile_entry(entry, work)),
-            ("verify", lambda entry: verify(entry, work, arguments.mnist)),
+            ("verify", lambda entry: verify(entry, work, arguments.data)),
             ("place", lambda entry: place(entry, work)),
         ):
             if step in arguments.steps:
