@@ -20,15 +20,15 @@ def study(
     spec: Annotated[Path, typer.Argument(metavar="SPEC.toml", help="The runs (docs/robustness.md).")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the run directories go.")] = Path("runs"),
     results: Annotated[Path, typer.Option("--to", metavar="DIR", help="Where results are kept.")] = Path("results"),
-    page: Annotated[Path, typer.Option(metavar="FILE", help="The page whose table is made anew.")] = Path(
+    page: Annotated[Path, typer.Option(metavar="FILE", help="The page whose tables are made anew.")] = Path(
         "docs/robustness.md"
     ),
     only: Annotated[list[str] | None, typer.Option("--only", metavar="NAME", help="Only this run.")] = None,
     data: Data = None,
     debug: Debug = False,
 ) -> None:
-    """Make many runs from one file and the table of what they showed; the same command goes on where it stopped."""
-    from flows.report.robustness import write_page
+    """Make many runs from one file and the tables of what they showed; the same command goes on where it stopped."""
+    from flows.report import noise_table, robustness
     from flows.study.run import run_study
     from flows.study.spec import load_study
 
@@ -42,5 +42,6 @@ def study(
             lambda names: ConsoleDisplay(console, names),
             console.print,
         )
-        write_page(page, results)
+        for tables in (robustness, noise_table):
+            tables.write_page(page, results)
         typer.echo(f"written: {written}, {page}")

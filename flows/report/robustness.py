@@ -12,13 +12,16 @@ from flows.certify import run as certificate
 from flows.errors import FlowError
 from flows.report.between import write_between
 from flows.report.run_files import open_run
-from flows.report.sections import accuracy
+from flows.report.sections import accuracy, layers
 from flows.report.summary import write_whole
 from flows.report.words import percent
 
 BEGIN, END = "<!-- robustness: made by `holdfast study`; do not edit -->", "<!-- end of robustness -->"
 FLOAT_BITS = 32
 ORDER = ("digits", "mnist", "cifar10", "svhn", "speech")
+#: Activation quantizers of the twins.
+_TWINS = {"float": "float", "quantized": "relu"}
+GROWTH = ("noise_growth", "attack_growth", "lipschitz_bound")
 #: What a twin without defence follows from; where all of it agrees, two runs have trained the same twin.
 _OF_A_TWIN = ("seed", "data", "network", "quant", "train", "attack")
 
@@ -26,12 +29,15 @@ _OF_A_TWIN = ("seed", "data", "network", "quant", "train", "attack")
 def rows_of(run: Path, command: str) -> list[dict[str, object]]:
     """The rows of a run directory whose attack stage has finished: float twin, quantized twin, defended network.
 
-    Each has `run`, `dataset`, `network`, `defence` (of float, quantized, dqa, dq, sq, jr, at, joined by +), `objective`
-    (what stands behind `at`: pgd, trades or interval; None without), `lipschitz_beta` (None without `dq`),
-    `weight_bits`, `activation_bits`, `input_bits`, `epsilon` (pixel units, 0..1), `images` (attacked), `test_images`,
-    `train_images`, `epochs`, `seed`, `clean`, `fgsm`, `pgd`, `own_gradient`, `worst_case` (shares, 0..1), `audit`
-    (verdict), `audited` (by `holdfast audit`, not by the run alone), `command`; the defended one, where `holdfast
-    certify` was there, `certified_epsilon`, `certified` and `certified_images`. A deeper audit of as many images lowers
+    Each has `run`, `dataset`, `network`, `defence` (of float, quantized, dqa, dq, sq, jr, at, joined by +), `activation`
+    (its quantizer, as presets call it), `objective` (what stands behind `at`: pgd, trades or interval; None without),
+    `lipschitz_beta` (None without `dq`), `weight_bits`, `activation_bits`, `input_bits`, `epsilon` (pixel units, 0..1),
+    `images` (attacked), `test_images`, `train_images`, `epochs`, `seed`, `clean`, `fgsm`, `pgd`, `own_gradient`,
+    `worst_case` (shares, 0..1), `audit` (verdict), `audited` (by `holdfast audit`, not by the run alone),
+    `noise_growth`, `attack_growth` (normalized distance of the logits over that of the pixels, for uniform noise and for
+    the worst case's images, both of the same budget), `lipschitz_bound` (product over the layers; these three None where
+    they were not looked at), `command`; the defended one, where `holdfast certify` was there, `certified_epsilon`,
+    `certified` and `certified_images`. A deeper audit of as many images lowers
     `worst_case`. Raises FlowError for an unfinished run.
     """
     seen = accuracy.view(open_run(run))
@@ -39,6 +45,8 @@ def rows_of(run: Path, command: str) -> list[dict[str, object]]:
         raise FlowError(f"{run}: expected a run with a finished attack stage; run holdfast run --until attack first")
     config = tomllib.loads((run / "config.toml").read_text())
     config["data"].pop("directory", None)
+    inside = layers.view(open_run(run))
+    growth = {network.key: _growth(network) for network in inside.networks} if inside else {}
     audited = audit_record.read(run) or {"networks": {}, "images": 0}
     rows = []
     for network in seen.networks:
@@ -48,6 +56,7 @@ def rows_of(run: Path, command: str) -> list[dict[str, object]]:
             "dataset": config["data"]["dataset"],
             "network": config["network"]["architecture"],
             "defence": "+".join(names),
+            "activation": config["quant"]["activation"] if network.key == "defended" else _TWINS[network.key],
             "objective": _objective(config["defence"]) if "at" in names else None,
             "lipschitz_beta": config["defence"]["lipschitz_beta"] if "dq" in names else None,
             "weight_bits": _config_bits(config["quant"], "weight_bits", network.key),
@@ -66,6 +75,7 @@ def rows_of(run: Path, command: str) -> list[dict[str, object]]:
             "worst_case": network.worst_case.share,
             "audit": network.audit.overall.value,
             "audited": False,
+            **growth.get(network.key, dict.fromkeys(GROWTH)),
             "command": command,
         }
         if network.key in audited["networks"] and audited["images"] == seen.images:
@@ -110,22 +120,34 @@ def table(results: Path) -> str:
             "proved at ε", "images")  # fmt: skip
     lines = [head, ["---"] * len(head)]
     for row in rows:
-        notes = [f"β {row['lipschitz_beta']:g}"] if row["lipschitz_beta"] else []
-        notes += [row["objective"]] if row["objective"] not in (None, "pgd") else []
-        defence = row["defence"] + (f" ({', '.join(notes)})" if notes else "")
         proved = f"{_share(row['certified'])} at {row['certified_epsilon']:.3g}" if row.get("certified") else "-"
         verdict = row["audit"] + (" \\*" if row["audited"] else "")
-        bits = "float" if row["defence"] == "float" else f"{_bits(row['weight_bits'])}/{_bits(row['activation_bits'])}"
         figures = (_share(row[key]) for key in ("clean", "fgsm", "pgd", "worst_case"))
-        bits += f", input {row['input_bits']}" if row["input_bits"] < GRID_BITS else ""
-        lines.append([row["dataset"], row["network"], defence, bits, f"{row['epsilon']:g}", str(row["epochs"]),
-                      *figures, verdict, proved, f"{row['images']:,}"])  # fmt: skip
+        lines.append([*cells(row), f"{row['epsilon']:g}", str(row["epochs"]), *figures, verdict, proved,
+                      f"{row['images']:,}"])  # fmt: skip
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def cells(row: dict) -> list[str]:
+    """What a row is of: data, network, defence and bits, as a table shows them."""
+    notes = ["fixed"] if row["activation"] == "dqa_fixed" else []
+    notes += [f"β {row['lipschitz_beta']:g}"] if row["lipschitz_beta"] else []
+    notes += [row["objective"]] if row["objective"] not in (None, "pgd") else []
+    defence = row["defence"] + (f" ({', '.join(notes)})" if notes else "")
+    bits = "float" if row["defence"] == "float" else f"{_bits(row['weight_bits'])}/{_bits(row['activation_bits'])}"
+    bits += f", input {row['input_bits']}" if row["input_bits"] < GRID_BITS else ""
+    return [row["dataset"], row["network"], defence, bits]
 
 
 def write_page(page: Path, results: Path) -> None:
     """Puts `table(results)` between the two marks of a Markdown file. Raises FlowError where the marks are missing."""
     write_between(page, BEGIN, END, table(results))
+
+
+def _growth(network: layers.Network) -> dict[str, float | None]:
+    ends = [(distances[0], distances[-1]) for distances in (network.noise, network.adversarial)]
+    values = [last / first if first else None for first, last in ends]
+    return dict(zip(GROWTH, [*values, network.product], strict=True))
 
 
 def _config_bits(quant: dict, which: str, key: str) -> int | list[int]:

@@ -10,7 +10,8 @@ import pytest
 
 from flows.config import dump_toml, load_preset, override
 from flows.errors import FlowError
-from flows.report.robustness import BEGIN, END, assemble, keep, rows_of, table, write_page
+from flows.report import noise_table
+from flows.report.robustness import BEGIN, END, GROWTH, assemble, keep, rows_of, table, write_page
 
 ROOT = Path(__file__).parents[3]
 
@@ -39,6 +40,7 @@ def test_a_run_gives_three_rows(configured) -> None:
     assert (rows["float"]["weight_bits"], rows["quantized"]["weight_bits"]) == (32, 4)
     assert (defended["epsilon"], defended["images"], defended["test_images"]) == (0.1, 200, 450)
     assert defended["command"] == "holdfast run digits"
+    assert [row["activation"] for row in rows.values()] == ["dqa_dynamic", "relu", "float"]
 
 
 @pytest.mark.parametrize(
@@ -61,6 +63,29 @@ def test_the_table_says_how_strong_a_penalty_and_how_coarse_an_input_was(configu
     lines = table(results).splitlines()
     assert [line for line in lines if "| dqa+dq+at (β 0.02) | 4/2, input 1 |" in line] == lines[-1:]
     assert not [line for line in lines[:-1] if "β" in line or "input" in line]
+
+
+def test_fixed_thresholds_are_said(configured, tmp_path: Path) -> None:
+    keep(configured("one", 'quant.activation="dqa_fixed"', "defence.lipschitz_beta=0.0"), tmp_path, "")
+    assemble(tmp_path)
+    assert "| dqa+at (fixed) |" in table(tmp_path).splitlines()[-1]
+
+
+def test_how_noise_grew_is_the_last_distance_over_the_first(configured, tmp_path: Path) -> None:
+    run = configured("one")
+    path = run / "attack" / "attack.json"
+    record = json.loads(path.read_text())
+    inside = record["networks"]["defended"]["layers"]
+    inside |= {"noise": [0.5, 3.0, 1.0], "adversarial": [0.25, 2.0, 1.5], "product": 12.0}
+    record["networks"]["float"].pop("layers", None)
+    path.write_text(json.dumps(record))
+    keep(run, tmp_path, "")
+    assemble(tmp_path)
+    rows = {row["defence"]: row for row in json.loads((tmp_path / "robustness.json").read_text())}
+    assert [rows["dqa+dq+at"][key] for key in GROWTH] == [2.0, 6.0, 12.0]
+    assert [rows["float"][key] for key in GROWTH] == [None] * 3
+    lines = noise_table.table(tmp_path).splitlines()
+    assert lines[-1].endswith("| 2 | 6 | 12 |") and not [line for line in lines if "float" in line]
 
 
 def test_twins_of_two_runs_are_there_once(configured, tmp_path: Path) -> None:
@@ -95,5 +120,7 @@ def test_a_page_without_marks_is_left_alone(tmp_path: Path) -> None:
 def test_the_committed_page_says_what_the_results_say(tmp_path: Path) -> None:
     text = (ROOT / "docs" / "robustness.md").read_text()
     assert text.split(BEGIN)[1].split(END)[0].strip() == table(ROOT / "results")
+    noise = text.split(noise_table.BEGIN)[1].split(noise_table.END)[0]
+    assert noise.strip() == noise_table.table(ROOT / "results")
     shutil.copytree(ROOT / "results" / "robustness", tmp_path / "robustness")
     assert assemble(tmp_path).read_text() == (ROOT / "results" / "robustness.json").read_text()
