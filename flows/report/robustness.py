@@ -29,16 +29,16 @@ _OF_A_TWIN = ("seed", "data", "network", "quant", "train", "attack")
 def rows_of(run: Path, command: str) -> list[dict[str, object]]:
     """The rows of a run directory whose attack stage has finished: float twin, quantized twin, defended network.
 
-    Each has `run`, `dataset`, `network`, `defence` (of float, quantized, dqa, dq, sq, jr, at, joined by +), `activation`
-    (its quantizer, as presets call it), `objective` (what stands behind `at`: pgd, trades or interval; None without),
-    `lipschitz_beta` (None without `dq`), `weight_bits`, `activation_bits`, `input_bits`, `epsilon` (pixel units, 0..1),
-    `images` (attacked), `test_images`, `train_images`, `epochs`, `seed`, `clean`, `fgsm`, `pgd`, `own_gradient`,
-    `worst_case` (shares, 0..1), `audit` (verdict), `audited` (by `holdfast audit`, not by the run alone),
-    `noise_growth`, `attack_growth` (normalized distance of the logits over that of the pixels, for uniform noise and for
-    the worst case's images, both of the same budget), `lipschitz_bound` (product over the layers; these three None where
-    they were not looked at), `command`; the defended one, where `holdfast certify` was there, `certified_epsilon`,
-    `certified` and `certified_images`. A deeper audit of as many images lowers
-    `worst_case`. Raises FlowError for an unfinished run.
+    Each has `run`, `dataset`, `network`, `defence` (of float, quantized, dqa, dq, sq, jr, at, joined by +),
+    `activation` (its quantizer, as presets call it), `objective` (what stands behind `at`: pgd, trades or interval; None
+    without), `lipschitz_beta` (None without `dq`), `jacobian` (the penalty's weight for the logits, None without `jr`),
+    `weight_bits`, `activation_bits`, `input_bits`, `epsilon` (pixel units, 0..1), `images` (attacked), `test_images`,
+    `train_images`, `epochs`, `seed`, `clean`, `fgsm`, `pgd`, `own_gradient`, `worst_case` (shares, 0..1), `audit`
+    (verdict), `audited` (by `holdfast audit`, not by the run alone), `noise_growth`, `attack_growth` (normalized
+    distance of the logits over that of the pixels, for uniform noise and for the worst case's images, both of the same
+    budget), `lipschitz_bound` (product over the layers; these three None where they were not looked at), `command`;
+    the defended one, where `holdfast certify` was there, `certified_epsilon`, `certified` and `certified_images`. A
+    deeper audit of as many images lowers `worst_case`. Raises FlowError for an unfinished run.
     """
     seen = accuracy.view(open_run(run))
     if seen is None:
@@ -59,6 +59,7 @@ def rows_of(run: Path, command: str) -> list[dict[str, object]]:
             "activation": config["quant"]["activation"] if network.key == "defended" else _TWINS[network.key],
             "objective": _objective(config["defence"]) if "at" in names else None,
             "lipschitz_beta": config["defence"]["lipschitz_beta"] if "dq" in names else None,
+            "jacobian": config["defence"]["jacobian"] if "jr" in names else None,
             "weight_bits": _config_bits(config["quant"], "weight_bits", network.key),
             "activation_bits": _config_bits(config["quant"], "activation_bits", network.key),
             "input_bits": config["quant"].get("input_bits", GRID_BITS) if network.key == "defended" else GRID_BITS,
@@ -132,6 +133,7 @@ def cells(row: dict) -> list[str]:
     """What a row is of: data, network, defence and bits, as a table shows them."""
     notes = ["fixed"] if row["activation"] == "dqa_fixed" else []
     notes += [f"β {row['lipschitz_beta']:g}"] if row["lipschitz_beta"] else []
+    notes += [f"λ {row['jacobian']:g}"] if row["jacobian"] else []
     notes += [row["objective"]] if row["objective"] not in (None, "pgd") else []
     defence = row["defence"] + (f" ({', '.join(notes)})" if notes else "")
     bits = "float" if row["defence"] == "float" else f"{_bits(row['weight_bits'])}/{_bits(row['activation_bits'])}"

@@ -65,6 +65,13 @@ def test_the_table_says_how_strong_a_penalty_and_how_coarse_an_input_was(configu
     assert not [line for line in lines[:-1] if "β" in line or "input" in line]
 
 
+def test_the_weight_of_the_jacobian_penalty_is_said(configured, tmp_path: Path) -> None:
+    settings = ("defence.lipschitz_beta=0.0", "defence.adversarial=0.0", "defence.jacobian=0.01")
+    keep(configured("one", *settings), tmp_path, "")
+    assemble(tmp_path)
+    assert "| dqa+jr (λ 0.01) |" in table(tmp_path).splitlines()[-1]
+
+
 def test_fixed_thresholds_are_said(configured, tmp_path: Path) -> None:
     keep(configured("one", 'quant.activation="dqa_fixed"', "defence.lipschitz_beta=0.0"), tmp_path, "")
     assemble(tmp_path)
