@@ -30,9 +30,9 @@ def rows_of(run: Path, command: str) -> list[dict[str, object]]:
     """The rows of a run directory whose attack stage has finished: float twin, quantized twin, defended network.
 
     Each has `run`, `dataset`, `network`, `defence` (of float, quantized, dqa, dq, sq, jr, at, joined by +),
-    `activation` (its quantizer, as presets call it), `objective` (what stands behind `at`: pgd, trades or interval; None
-    without), `lipschitz_beta` (None without `dq`), `jacobian` (the penalty's weight for the logits, None without `jr`),
-    `weight_bits`, `activation_bits`, `input_bits`, `epsilon` (pixel units, 0..1), `images` (attacked), `test_images`,
+    `activation` (its quantizer, as presets call it), `objective` (what stands behind `at`: pgd, trades or interval;
+    None without), `lipschitz_beta` (None without `dq`), `jacobian` (the penalty's weight for the logits, None without
+    `jr`), `weight_bits`, `activation_bits`, `input_bits`, `epsilon` (pixel units, 0..1), `images` (attacked), `test_images`,
     `train_images`, `epochs`, `seed`, `clean`, `fgsm`, `pgd`, `own_gradient`, `worst_case` (shares, 0..1), `audit`
     (verdict), `audited` (by `holdfast audit`, not by the run alone), `noise_growth`, `attack_growth` (normalized
     distance of the logits over that of the pixels, for uniform noise and for the worst case's images, both of the same
