@@ -77,6 +77,9 @@ ATTACKS: dict[str, AttackEntry] = {
     "nes": AttackEntry("nes", "Nes", SCORES, (LINF,), "gradient from random pairs of scores, signed steps"),
     "spsa": AttackEntry("spsa", "Spsa", SCORES, (LINF,), "gradient from pairs that move every pixel, Adam's steps"),
     "zoo": AttackEntry("zoo", "Zoo", SCORES, (LINF,), "gradient pixel by pixel, Adam's steps"),
+    "parsimonious": AttackEntry(
+        "parsimonious", "Parsimonious", SCORES, (LINF,), "search over the ball's corners, block by block"
+    ),
     "hop-skip-jump": AttackEntry(
         "hop_skip_jump", "HopSkipJump", LABELS, (LINF, L2), "jumps along the boundary towards the original"
     ),

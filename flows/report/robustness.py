@@ -32,13 +32,13 @@ def rows_of(run: Path, command: str) -> list[dict[str, object]]:
     Each has `run`, `dataset`, `network`, `defence` (of float, quantized, dqa, dq, sq, jr, at, joined by +),
     `activation` (its quantizer, as presets call it), `objective` (what stands behind `at`: pgd, trades or interval;
     None without), `lipschitz_beta` (None without `dq`), `jacobian` (the penalty's weight for the logits, None without
-    `jr`), `weight_bits`, `activation_bits`, `input_bits`, `epsilon` (pixel units, 0..1), `images` (attacked), `test_images`,
-    `train_images`, `epochs`, `seed`, `clean`, `fgsm`, `pgd`, `own_gradient`, `worst_case` (shares, 0..1), `audit`
-    (verdict), `audited` (by `holdfast audit`, not by the run alone), `noise_growth`, `attack_growth` (normalized
-    distance of the logits over that of the pixels, for uniform noise and for the worst case's images, both of the same
-    budget), `lipschitz_bound` (product over the layers; these three None where they were not looked at), `command`;
-    the defended one, where `holdfast certify` was there, `certified_epsilon`, `certified` and `certified_images`. A
-    deeper audit of as many images lowers `worst_case`. Raises FlowError for an unfinished run.
+    `jr`), `weight_bits`, `activation_bits`, `input_bits`, `epsilon` (pixel units, 0..1), `images` (attacked),
+    `test_images`, `train_images`, `epochs`, `seed`, `clean`, `fgsm`, `pgd`, `own_gradient`, `worst_case` (shares,
+    0..1), `audit` (verdict), `audited` (by `holdfast audit`, not by the run alone), `noise_growth`, `attack_growth`
+    (normalized distance of the logits over that of the pixels, for uniform noise and for the worst case's images,
+    both of the same budget), `lipschitz_bound` (product over the layers; these three None where they were not looked
+    at), `command`; the defended one, where `holdfast certify` was there, `certified_epsilon`, `certified` and
+    `certified_images`. A deeper audit of as many images lowers `worst_case`. Raises FlowError for an unfinished run.
     """
     seen = accuracy.view(open_run(run))
     if seen is None:

@@ -14,7 +14,7 @@ from flows.attack.registry import ATTACKS, GRADIENTS, LINF, attack_names, build,
 from flows.errors import FlowError
 from flows.targets.torch_target import TorchTarget
 
-QUERIES = ("square", "nes", "spsa", "zoo", "hop-skip-jump", "boundary", "substitute")
+QUERIES = ("square", "parsimonious", "nes", "spsa", "zoo", "hop-skip-jump", "boundary", "substitute")
 NEEDED = {name: {"queries": 50} for name in QUERIES}
 
 
