@@ -38,7 +38,12 @@ CROSS_ENTROPY, MARGIN = "cross_entropy", "margin"
 EXTRA = ("apgd-ce", "apgd-dlr", "apgd-t")  # of a thorough evaluation, through the strongest backward pass
 AUTO_STEPS = 100  # of each of them, as in AutoAttack
 FEW_STEPS = 40  # of the targeted one, the strongest of them, in every evaluation
-BLIND = ("parsimonious", "nes", "spsa", "hop-skip-jump")  # of a thorough evaluation, beside square: scores, classes once
+BLIND = (
+    "parsimonious",
+    "nes",
+    "spsa",
+    "hop-skip-jump",
+)  # of a thorough evaluation, beside square: scores, classes once
 FOR_DLR = 4  # classes that the targeted ratio of logits needs
 BUDGETS = (0.25, 0.5, 1.0, 1.5, 2.0)  # of epsilon, attacked anew in a thorough evaluation
 
