@@ -52,8 +52,8 @@ def table(record: dict) -> str:
         lines.append([f"`{name}`", *(f"{100 * found[str(width)]:.0f} %" for width in WIDTHS)])
     beside = ", ".join(f"`{name}` {100 * share:.0f} %" for name, share in record["beside"].items())
     about = (
-        f"Run `{record['run']}`, epsilon {record['epsilon']:g}, {record['images']} images, {record['queries']} queries;\n"
-        f"{100 * record['wrong_clean']:.0f} % are read wrong clean. Beside them: {beside}."
+        f"Run `{record['run']}`, epsilon {record['epsilon']:g}, {record['images']} images, {record['queries']} queries."
+        f"\nWrong clean: {100 * record['wrong_clean']:.0f} %. Beside them: {beside}."
     )
     return "\n".join([*(f"| {' | '.join(line)} |" for line in lines), "", about])
 
