@@ -121,7 +121,7 @@ def table(results: Path) -> str:
             "proved at ε", "images")  # fmt: skip
     lines = [head, ["---"] * len(head)]
     for row in rows:
-        proved = f"{_share(row['certified'])} at {row['certified_epsilon']:.3g}" if row.get("certified") else "-"
+        proved = f"{_share(row['certified'])} at {row['certified_epsilon']:.3g}" if "certified" in row else "-"
         verdict = row["audit"] + (" \\*" if row["audited"] else "")
         figures = (_share(row[key]) for key in ("clean", "fgsm", "pgd", "worst_case"))
         lines.append([*cells(row), f"{row['epsilon']:g}", str(row["epochs"]), *figures, verdict, proved,
