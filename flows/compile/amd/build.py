@@ -48,11 +48,12 @@ def make_build(source: Source, board: AmdBoard, folder: Path, progress: Callable
     try:
         with quiet():
             record = _fill(source, network, board, folder, progress)
-    except FlowError:
-        raise
     except Exception as error:  # finn raises bare Exceptions and assertions of its own
-        why = " ".join(f"{type(error).__name__}: {error}".split())
-        raise FlowError(f"FINN cannot build {source.qonnx.name} for {board.name}: {why}") from error
+        kind = "" if isinstance(error, FlowError) else f"{type(error).__name__}: "
+        why = " ".join(f"{kind}{error}".split())
+        raise FlowError(
+            f"FINN cannot build {source.qonnx.name} for {board.name}: {why}; use the open flow for this network"
+        ) from error
     write_json(folder / RECORD, record)
     return record
 

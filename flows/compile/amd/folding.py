@@ -43,7 +43,7 @@ def pair(model: ModelWrapper, dataflow: Dataflow) -> list[Layer]:
         if op.kind in BESIDE:
             continue
         if op.kind not in KINDS:
-            raise FlowError(f"{op.name}: FINN's builds have no {op.kind}; use the open flow for this network")
+            raise FlowError(f"{op.name}: FINN's builds have no {op.kind}")
         taken = tuple(_take(nodes, op, start) for start in KINDS[op.kind])
         layers.append(Layer(op, taken))
     if nodes:

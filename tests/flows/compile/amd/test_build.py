@@ -126,13 +126,14 @@ def test_an_unknown_board_is_refused() -> None:
 
 def test_a_graph_with_other_weights_is_refused(built: Built, tmp_path: Path) -> None:
     other = lenet(tmp_path / "model.onnx", seed=9)
-    with pytest.raises(FlowError, match="FINN gives other scores through the driver"):
+    said = "FINN cannot build model.onnx for Pynq-Z2: FINN gives other scores through the driver.*use the open flow"
+    with pytest.raises(FlowError, match=said):
         make_build(Source(other, built.source.dataflow), amd_board("Pynq-Z2"), tmp_path, lambda text: None)
 
 
 def test_an_operator_that_finn_lacks_is_named(built: Built) -> None:
     dataflow = Dataflow("pooled", (AccPool("mean", (4, 4, 2), IntType(8, False), 1, (4, 4)),))
-    with pytest.raises(FlowError, match="mean: FINN's builds have no accpool; use the open flow"):
+    with pytest.raises(FlowError, match="mean: FINN's builds have no accpool"):
         pair(ModelWrapper(str(built.folder / "model.onnx")), dataflow)
 
 
