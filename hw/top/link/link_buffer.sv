@@ -17,7 +17,7 @@ module link_buffer #(
     /// High for one cycle: play all bytes of `play_slot`, which holds still and is not written until `idle`.
     input  logic                     play,
     input  logic [$clog2(SLOTS)-1:0] play_slot,
-    /// The last byte of what was to be played has been read.
+    /// The last byte of what was to be played has been read; it is at the output or has been taken.
     output logic                     idle,
 
     output logic [              7:0] out_data,
@@ -29,39 +29,61 @@ module link_buffer #(
 
   localparam int BITS = BYTES > 1 ? $clog2(BYTES) : 1;
 
-  logic [7:0] bytes_q[SLOTS << BITS];
   logic [BITS-1:0] read_q;
-  logic [7:0] out_q;
-  logic playing_q, valid_q;
+  logic [7:0] memory, out_q;
+  logic playing_q, loaded_q, valid_q;
 
-  logic load;
-  assign load      = playing_q && (!valid_q || out_ready);
-  assign idle      = !playing_q;
+  // A block RAM takes most of a cycle to show what it read: there is a register between it and what takes the byte.
+  logic load, move;
+  assign move      = loaded_q && (!valid_q || out_ready);
+  assign load      = playing_q && (!loaded_q || move);
+  assign idle      = !playing_q && !loaded_q;
   assign out_data  = out_q;
   assign out_valid = valid_q;
 
   always_ff @(posedge clk) begin
     if (rst) begin
       playing_q <= 1'b0;
+      loaded_q  <= 1'b0;
       valid_q   <= 1'b0;
       read_q    <= '0;
     end else begin
       if (load) begin
-        valid_q <= 1'b1;
-        read_q  <= read_q == BITS'(BYTES - 1) ? '0 : read_q + BITS'(1);
+        loaded_q <= 1'b1;
+        read_q   <= read_q == BITS'(BYTES - 1) ? '0 : read_q + BITS'(1);
         if (read_q == BITS'(BYTES - 1)) playing_q <= 1'b0;
-      end else if (out_ready) begin
-        valid_q <= 1'b0;
+      end else if (move) begin
+        loaded_q <= 1'b0;
       end
+      if (move) valid_q <= 1'b1;
+      else if (out_ready) valid_q <= 1'b0;
       if (play) playing_q <= 1'b1;
     end
+    if (move) out_q <= memory;
   end
 
-  // Write and registered read on their own clocked ports: this becomes block memory.
-  always_ff @(posedge clk) begin
-    if (write_valid) bytes_q[{write_slot, BITS'(write_address)}] <= write_data;
-  end
-  always_ff @(posedge clk) begin
-    if (load) out_q <= bytes_q[{play_slot, read_q}];
+  // Write and registered read on their own clocked ports: this becomes block memory. Large payloads have one memory
+  // each, because a choice between more than a few block RAMs is slow.
+  if (BITS > 11) begin : g_places
+    logic [7:0] read[SLOTS];
+    for (genvar place = 0; place < SLOTS; place++) begin : g_place
+      logic [7:0] bytes_q[1 << BITS];
+      always_ff @(posedge clk) begin
+        if (write_valid && write_slot == $clog2(SLOTS)'(place)) bytes_q[BITS'(write_address)] <= write_data;
+      end
+      always_ff @(posedge clk) begin
+        if (load) read[place] <= bytes_q[read_q];
+      end
+    end
+    assign memory = read[play_slot];
+  end else begin : g_one
+    logic [7:0] bytes_q[SLOTS << BITS], read;
+    always_ff @(posedge clk) begin
+      if (write_valid) bytes_q[{write_slot, BITS'(write_address)}] <= write_data;
+    end
+    always_ff @(posedge clk) begin
+      if (load) read <= bytes_q[{play_slot, read_q}];
+    end
+    assign memory = read;
   end
 endmodule
