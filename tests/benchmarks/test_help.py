@@ -12,7 +12,18 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize(
-    "name", ["bitstreams", "board_line", "networks", "probe_widths", "resources", "simulate", "sq_digits", "synthesis"]
+    "name",
+    [
+        "bitstreams",
+        "board_line",
+        "fifos",
+        "networks",
+        "probe_widths",
+        "resources",
+        "simulate",
+        "sq_digits",
+        "synthesis",
+    ],
 )
 def test_help(name: str) -> None:
     command = [sys.executable, "-W", "ignore", "-m", f"benchmarks.{name}", "--help"]
