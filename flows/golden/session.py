@@ -13,7 +13,8 @@ from hw.dataflow import Dataflow
 from hw.stream import Stream
 from hw.wiring import INPUT
 
-MAX_SESSIONS = 8
+MAX_SESSIONS, MAX_BATCH = 8, 256
+CACHE_BYTES, ELEMENT_BYTES = 1 << 23, 8
 _sessions: dict[tuple[str, int], ort.InferenceSession] = {}
 _lock = Lock()
 
@@ -40,11 +41,15 @@ class GoldenSession:
     """The golden model of one dataflow. `engine`: "onnxruntime", or "numpy" for a dataflow that remembers
     (`Dataflow.remembers`), whose N frames are then the first N after a reset.
 
-    `threads`: of onnxruntime, at least 1. `batch`: frames per call, bounds the memory. Dataflows whose ONNX is
+    `threads`: of onnxruntime, at least 1. `batch`: frames per call (default: as many as the caches hold the streams of,
+    at most 256, which is faster than more and bounds the memory). Dataflows whose ONNX is
     the same byte for byte share one onnxruntime session per process. Raises FlowError for bad sizes.
     """
 
-    def __init__(self, dataflow: Dataflow, *, threads: int = 1, batch: int = 256) -> None:
+    def __init__(self, dataflow: Dataflow, *, threads: int = 1, batch: int | None = None) -> None:
+        if batch is None:
+            frame = ELEMENT_BYTES * sum(stream.elements for stream in dataflow.streams.values())
+            batch = min(max(CACHE_BYTES // frame, 1), MAX_BATCH)
         if threads < 1 or batch < 1:
             raise FlowError(f"golden: expected threads and batch of at least 1, got {threads} and {batch}")
         self.dataflow = dataflow

@@ -17,7 +17,7 @@ module link_buffer #(
     /// High for one cycle: play all bytes of `play_slot`, which holds still and is not written until `idle`.
     input  logic                     play,
     input  logic [$clog2(SLOTS)-1:0] play_slot,
-    /// The last byte of what was to be played has been read; it is at the output or has been taken.
+    /// The last byte of what was to be played has been taken.
     output logic                     idle,
 
     output logic [              7:0] out_data,
@@ -29,45 +29,59 @@ module link_buffer #(
 
   localparam int BITS = BYTES > 1 ? $clog2(BYTES) : 1;
 
-  logic [BITS-1:0] read_q;
-  logic [7:0] memory, out_q;
-  logic playing_q, loaded_q, valid_q;
+  localparam int AHEAD = 4;  // bytes read that are not taken yet, at most
+  localparam int AHEAD_BITS = $clog2(AHEAD + 1);
 
-  // A block RAM takes most of a cycle to show what it read: there is a register between it and what takes the byte.
-  logic load, move;
-  assign move      = loaded_q && (!valid_q || out_ready);
-  assign load      = playing_q && (!loaded_q || move);
-  assign idle      = !playing_q && !loaded_q;
-  assign out_data  = out_q;
-  assign out_valid = valid_q;
+  logic [BITS-1:0] read_q;
+  logic [7:0] memory;
+  logic [AHEAD_BITS-1:0] ahead_q;
+  logic playing_q, loaded_q, room;
+
+  // A block RAM takes most of a cycle to show what it read, and the network as long to say that it takes a byte: a queue
+  // keeps the two apart. It never overflows, as no more is read than it holds.
+  logic load, taken;
+  assign load  = playing_q && ahead_q != AHEAD_BITS'(AHEAD);
+  assign taken = out_valid && out_ready;
+  assign idle  = !playing_q && ahead_q == '0;
+
+  link_queue #(
+      .WIDTH(8),
+      .DEPTH(AHEAD)
+  ) u_ahead (
+      .clk,
+      .rst,
+      .in_data (memory),
+      .in_valid(loaded_q),
+      .in_ready(room),
+      .out_data,
+      .out_valid,
+      .out_ready
+  );
 
   always_ff @(posedge clk) begin
     if (rst) begin
       playing_q <= 1'b0;
       loaded_q  <= 1'b0;
-      valid_q   <= 1'b0;
       read_q    <= '0;
+      ahead_q   <= '0;
     end else begin
+      loaded_q <= load;
+      ahead_q  <= ahead_q + AHEAD_BITS'(load) - AHEAD_BITS'(taken);
       if (load) begin
-        loaded_q <= 1'b1;
-        read_q   <= read_q == BITS'(BYTES - 1) ? '0 : read_q + BITS'(1);
+        read_q <= read_q == BITS'(BYTES - 1) ? '0 : read_q + BITS'(1);
         if (read_q == BITS'(BYTES - 1)) playing_q <= 1'b0;
-      end else if (move) begin
-        loaded_q <= 1'b0;
       end
-      if (move) valid_q <= 1'b1;
-      else if (out_ready) valid_q <= 1'b0;
       if (play) playing_q <= 1'b1;
     end
-    if (move) out_q <= memory;
   end
 
-  // Write and registered read on their own clocked ports: this becomes block memory. Large payloads have one memory
-  // each, because a choice between more than a few block RAMs is slow.
+  // Write and registered read on their own clocked ports: this becomes block memory, without logic for reading what is
+  // being written, as nobody does. Large payloads have one memory each, because a choice between more than a few block
+  // RAMs is slow.
   if (BITS > 11) begin : g_places
     logic [7:0] read[SLOTS];
     for (genvar place = 0; place < SLOTS; place++) begin : g_place
-      logic [7:0] bytes_q[1 << BITS];
+      (* no_rw_check *) logic [7:0] bytes_q[1 << BITS];
       always_ff @(posedge clk) begin
         if (write_valid && write_slot == $clog2(SLOTS)'(place)) bytes_q[BITS'(write_address)] <= write_data;
       end
@@ -77,7 +91,8 @@ module link_buffer #(
     end
     assign memory = read[play_slot];
   end else begin : g_one
-    logic [7:0] bytes_q[SLOTS << BITS], read;
+    (* no_rw_check *) logic [7:0] bytes_q[SLOTS << BITS];
+    logic [7:0] read;
     always_ff @(posedge clk) begin
       if (write_valid) bytes_q[{write_slot, BITS'(write_address)}] <= write_data;
     end
