@@ -95,17 +95,18 @@ class CompileConfig:
 @dataclass(frozen=True, slots=True)
 class VerifyConfig:
     """Images per rung, adversarial ones included; 0 means all test images. `finn` and `qonnx` are slow executors;
-    `netlist`: of the simulated gates."""
+    `netlist`, `routed`: of the simulated gates before and after place and route."""
 
     qonnx: int
     finn: int
     golden: int
     rtl: int
     netlist: int
+    routed: int
 
     def __post_init__(self) -> None:
         _at_least(0, verify__qonnx=self.qonnx, verify__finn=self.finn, verify__golden=self.golden, verify__rtl=self.rtl)
-        _at_least(0, verify__netlist=self.netlist)
+        _at_least(0, verify__netlist=self.netlist, verify__routed=self.routed)
 
 
 @dataclass(frozen=True, slots=True)

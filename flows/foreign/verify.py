@@ -70,7 +70,7 @@ def climb_folder(
     library = build(dataflow, folder / "circuit")
     finn = folder / "finn.onnx"
     evidence = Evidence(pictures, 0, None, folder / "model.onnx", finn, record, dataflow, library)
-    config = VerifyConfig(qonnx=sample, finn=sample, golden=0, rtl=rtl, netlist=0)
+    config = VerifyConfig(qonnx=sample, finn=sample, golden=0, rtl=rtl, netlist=0, routed=0)
     found = verify(evidence, config, folder / "circuit", progress, board)
     found["images"] = {"source": images.name if images else "made", "count": len(pictures)}
     found["circuit"] = _timing(dataflow, library, pictures)

@@ -13,7 +13,10 @@ from flows.netlist.design import Bit, Cell
 OURS = Path(__file__).with_name("cells")
 #: Yosys' own models, in the folder `share/lattice` of its package.
 YOSYS = {"common_sim.vh": "cells_common.v", "ccu2c_sim.vh": "cells_carry.v"}
-KNOWN = (*("LUT4", "PFUMX", "L6MUX21", "CCU2C", "TRELLIS_FF", "TRELLIS_DPR16X4", "DP16KD", "MULT18X18D"),)
+KNOWN = (
+    *("LUT4", "PFUMX", "L6MUX21", "CCU2C", "TRELLIS_FF", "TRELLIS_DPR16X4", "DP16KD", "MULT18X18D"),
+    *("CARRY_HALF", "DPRAM_BIT"),
+)
 #: Pins that a model of ours takes as one vector -> bits; further pins of such a cell are registers and chains that its
 #: model refuses by their parameters.
 BUNDLES = {

@@ -8,7 +8,7 @@ from flows.config import Config
 from flows.run.stage import Context, Stage
 from hw.boards import board, pll
 
-KEPT = ("*.bit", "*.log", "timing.json", "netlist.v")
+KEPT = ("*.bit", "*.log", "timing.json", "netlist.v", "routed.v")
 
 
 def check(config: Config) -> None:

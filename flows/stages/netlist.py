@@ -6,7 +6,8 @@ from flows.run.stage import Context, Stage
 from flows.stages.files import read_arrays, write_json
 from flows.stages.verify import require_equal
 
-VERILOG = "netlist.v"
+RUNGS = ("netlist", "routed")
+"""Each has its own netlist, `<rung>.v`."""
 
 
 def run(context: Context) -> None:
@@ -15,11 +16,12 @@ def run(context: Context) -> None:
 
     (codes,) = read_arrays(context.input("export", "vectors.npz"), "codes")
     (adversarial,) = read_arrays(context.input("attack", "adversarial.npz"), "images")
+    wanted = {"netlist": context.config.verify.netlist, "routed": context.config.verify.routed}
     record = verify_gates(
         Dataflow.load(context.inputs["compile"]),
         codes,
         len(adversarial),
-        [Gates("netlist", context.input("bitstream", VERILOG), context.config.verify.netlist)],
+        [Gates(name, context.input("bitstream", f"{name}.v"), wanted[name]) for name in RUNGS],
         context.work,
         lambda text: context.progress(0, text),
     )
@@ -38,7 +40,7 @@ STAGE = Stage(
         "compile/dataflow.npz",
         "bitstream",
     ),
-    sections=("verify.netlist",),
+    sections=("verify.netlist", "verify.routed"),
     code=(
         *("hw", "flows/netlist", "flows/verify", "flows/golden", "flows/simulate", "flows/targets/layout.py"),
         "flows/stages/netlist.py",

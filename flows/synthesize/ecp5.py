@@ -11,6 +11,8 @@ from pathlib import Path
 from flows.errors import FlowError
 from flows.netlist.design import Design
 from flows.netlist.network import mapped_verilog
+from flows.netlist.routed import TOP as NEXTPNR_TOP
+from flows.netlist.routed import routed_verilog
 from flows.synthesize import ecppack, nextpnr, usage, yosys
 from flows.synthesize.step import sha256, step
 from hw.boards import top
@@ -20,7 +22,7 @@ from hw.identity import identity
 from hw.top.stitch import instance_name, top_module
 
 NETLIST, CONFIGURATION, ROUTED, TIMING = "netlist.json", "routed.config", "routed.json", "timing.json"
-MAPPED_VERILOG = "netlist.v"
+MAPPED_VERILOG, ROUTED_VERILOG = "netlist.v", "routed.v"
 NEEDED_BYTES = 1 << 29
 
 
@@ -30,7 +32,7 @@ def synthesize(
     """Builds the bitstream of `dataflow` on `board` in `folder` (made if missing); returns the record of
     `bitstream.json` (docs/architecture.md).
 
-    Writes `rtl/`, `netlist.json`, `routed.config`, `routed.json`, `netlist.v` (the mapped network, to
+    Writes `rtl/`, `netlist.json`, `routed.config`, `routed.json`, `netlist.v` and `routed.v` (the network in both, to
     simulate), `timing.json`, `<board>.bit` and the tools' logs. A step that an earlier call finished on the same inputs
     is not done again: a killed call goes on where it stopped. `seed`: of place and route. `progress`: called with a
     few words.
@@ -103,14 +105,17 @@ class _Build:
         return step(self.folder, "synthesis", inputs, (NETLIST,), make)
 
     def _write_verilog(self) -> None:
-        """The network in the mapped netlist, to simulate."""
+        """The network before and after place and route, to simulate."""
 
         def make(files: dict[str, str]) -> None:
-            design = Design.read(self.folder / NETLIST, top.TOP)
-            (self.folder / files[MAPPED_VERILOG]).write_text(mapped_verilog(design, self.dataflow))
+            mapped = Design.read(self.folder / NETLIST, top.TOP)
+            (self.folder / files[MAPPED_VERILOG]).write_text(mapped_verilog(mapped, self.dataflow))
+            routed = Design.read(self.folder / ROUTED, NEXTPNR_TOP)
+            (self.folder / files[ROUTED_VERILOG]).write_text(routed_verilog(routed, mapped, self.dataflow))
 
-        inputs = {NETLIST: sha256(self.folder / NETLIST), "network": identity(self.dataflow)}
-        step(self.folder, "verilog", inputs, (MAPPED_VERILOG,), make)
+        inputs = {file: sha256(self.folder / file) for file in (NETLIST, ROUTED)}
+        inputs |= {"network": identity(self.dataflow)}
+        step(self.folder, "verilog", inputs, (MAPPED_VERILOG, ROUTED_VERILOG), make)
 
     def _place_and_route(self) -> float:
         def make(files: dict[str, str]) -> None:

@@ -15,9 +15,10 @@ RUNGS = {
     "finn": "FINN's hardware graph",
     "rtl": "the generated SystemVerilog, cycle by cycle",
     "netlist": "the mapped netlist after synthesis",
+    "routed": "the placed and routed netlist",
     "board": "the bitstream on the board",
 }
-EXPECTED = ("brevitas", "qonnx", "golden", "finn", "rtl", "netlist")
+EXPECTED = ("brevitas", "qonnx", "golden", "finn", "rtl", "netlist", "routed")
 CIRCUIT = "rtl"
 
 

@@ -1,4 +1,4 @@
-"""A small network with a fork, an adder, block RAM and distributed memory, synthesized once."""
+"""A small network with a fork, an adder, block RAM and distributed memory, synthesized once, and placed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from flows.netlist.design import Design
-from flows.synthesize import yosys
+from flows.netlist.routed import TOP
+from flows.synthesize import nextpnr, yosys
 from hw.boards import top
 from hw.boards.board import load
 from hw.dataflow import Dataflow
@@ -56,6 +57,23 @@ def synthesize(dataflow: Dataflow, folder: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def mapped(tmp_path_factory) -> tuple[Dataflow, Design]:
+def netlist(tmp_path_factory) -> tuple[Dataflow, Path]:
     dataflow = network()
-    return dataflow, Design.read(synthesize(dataflow, tmp_path_factory.mktemp("mapped")), top.TOP)
+    return dataflow, synthesize(dataflow, tmp_path_factory.mktemp("mapped"))
+
+
+@pytest.fixture(scope="session")
+def mapped(netlist) -> tuple[Dataflow, Design]:
+    dataflow, path = netlist
+    return dataflow, Design.read(path, top.TOP)
+
+
+@pytest.fixture(scope="session")
+def routed(netlist, mapped) -> tuple[Dataflow, Design, Design]:
+    """The network, its mapped netlist, and what nextpnr made of that."""
+    path, board = netlist[1], load("ulx3s_85f")
+    (path.parent / "pins.lpf").write_text(board.constraints_path.read_text())
+    options = {"clock_mhz": 25.0, "seed": 1, "progress": lambda text: None}
+    files = {"write": "routed.json"}
+    nextpnr.place_and_route(path.parent, board.nextpnr, path.name, "pins.lpf", files, **options)
+    return *mapped, Design.read(path.parent / "routed.json", TOP)

@@ -144,7 +144,7 @@ def verify_record() -> dict:
 
 
 def netlist_record() -> dict:
-    names = ("netlist",)
+    names = ("netlist", "routed")
     return {"rungs": [_rung(name, "Verilator, ECP5 cells", 448, 198, [], 31.0) for name in names]}
 
 

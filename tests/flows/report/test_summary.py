@@ -28,7 +28,7 @@ def test_a_finished_run(run_folder):
     assert summary["exactness"] == {
         "images": 449,  # of the rtl rung, not the largest
         "adversarial": 199,
-        "mismatches": {"brevitas": 0, "qonnx": 0, "golden": 0, "finn": 0, "rtl": 0, "netlist": 0},
+        "mismatches": {"brevitas": 0, "qonnx": 0, "golden": 0, "finn": 0, "rtl": 0, "netlist": 0, "routed": 0},
         "excused": 1,
     }
     assert summary["circuit"] == {

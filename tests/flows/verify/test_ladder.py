@@ -35,7 +35,7 @@ def evidence(tmp_path_factory) -> Evidence:
 
 
 def rungs(evidence: Evidence, tmp_path: Path) -> dict[str, dict]:
-    record = verify(evidence, VerifyConfig(qonnx=6, finn=6, golden=0, rtl=0, netlist=0), tmp_path)
+    record = verify(evidence, VerifyConfig(qonnx=6, finn=6, golden=0, rtl=0, netlist=0, routed=0), tmp_path)
     return {rung["rung"]: rung for rung in record["rungs"]}
 
 

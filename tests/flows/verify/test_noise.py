@@ -78,7 +78,7 @@ def test_the_circuit_draws_the_same_noise_and_other_rungs_say_why_they_are_not_t
     nowhere = tmp_path / "none"
     trained = dataflow.result(dataflow.golden(pictures.reshape(40, 12))).scores  # one after the other since a reset
     evidence = Evidence(pictures, 10, trained, nowhere, nowhere, {"finn": {}}, dataflow, library)
-    config = VerifyConfig(qonnx=5, finn=5, golden=12, rtl=30, netlist=0)
+    config = VerifyConfig(qonnx=5, finn=5, golden=12, rtl=30, netlist=0, routed=0)
     record = verify(evidence, config, tmp_path / "work")
     rungs = {rung["rung"]: rung for rung in record["rungs"]}
     noise = "the noise of act0, act1 goes on from frame to frame"
