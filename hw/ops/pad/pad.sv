@@ -51,15 +51,13 @@ module pad #(
   logic [PARALLEL*ELEMENT_BITS-1:0] out_q;
   logic valid_q;
 
-  logic interior, start, free, available, step;
-  // One bit wider than the counters, so that a border of 0 compares without a constant result.
-  assign interior = {1'b0, row_q} + (ROW_BITS + 1)'(1) > (ROW_BITS + 1)'(TOP)
-      && row_q < ROW_BITS'(TOP + HEIGHT)
-      && {1'b0, column_q} + (COLUMN_BITS + 1)'(1) > (COLUMN_BITS + 1)'(LEFT)
-      && column_q < COLUMN_BITS'(LEFT + WIDTH);
-  assign start = row_q == '0 && column_q == '0 && fold_q == '0;
+  // Whether that beat is one of the frame's own, and whether it is the first of all: registers, as much hangs on them.
+  logic row_in_q, column_in_q, start_q;
+
+  logic interior, free, available, step;
+  assign interior = row_in_q && column_in_q;
   assign free = !valid_q || out_ready;
-  assign available = in_valid || !(interior || start);
+  assign available = in_valid || !(interior || start_q);
   assign step = free && available;
 
   assign in_ready = free && interior;
@@ -71,18 +69,35 @@ module pad #(
   assign last_column = column_q == COLUMN_BITS'(COLUMNS - 1);
   assign last_row = row_q == ROW_BITS'(ROWS - 1);
 
+  // One bit wider than the counters, so that a border of 0 compares without a constant result.
+  logic row_in_next, column_in_next;
+  assign row_in_next = {1'b0, row_q} + (ROW_BITS + 1)'(2) > (ROW_BITS + 1)'(TOP)
+      && {1'b0, row_q} + (ROW_BITS + 1)'(1) < (ROW_BITS + 1)'(TOP + HEIGHT);
+  assign column_in_next = {1'b0, column_q} + (COLUMN_BITS + 1)'(2) > (COLUMN_BITS + 1)'(LEFT)
+      && {1'b0, column_q} + (COLUMN_BITS + 1)'(1) < (COLUMN_BITS + 1)'(LEFT + WIDTH);
+
   always_ff @(posedge clk) begin
     if (rst) begin
       row_q <= '0;
       column_q <= '0;
       fold_q <= '0;
+      row_in_q <= TOP == 0;
+      column_in_q <= LEFT == 0;
+      start_q <= 1'b1;
       valid_q <= 1'b0;
     end else begin
       if (free) valid_q <= available;
       if (step) begin
+        start_q <= last_fold && last_column && last_row;
         fold_q <= last_fold ? '0 : fold_q + FOLD_BITS'(1);
-        if (last_fold) column_q <= last_column ? '0 : column_q + COLUMN_BITS'(1);
-        if (last_fold && last_column) row_q <= last_row ? '0 : row_q + ROW_BITS'(1);
+        if (last_fold) begin
+          column_q <= last_column ? '0 : column_q + COLUMN_BITS'(1);
+          column_in_q <= last_column ? LEFT == 0 : column_in_next;
+        end
+        if (last_fold && last_column) begin
+          row_q <= last_row ? '0 : row_q + ROW_BITS'(1);
+          row_in_q <= last_row ? TOP == 0 : row_in_next;
+        end
       end
     end
     if (step) out_q <= interior ? in_data : {PARALLEL{ELEMENT_BITS'(VALUE)}};
