@@ -93,7 +93,7 @@ class Pad(PlainRecord):
     def resources(self) -> Resources:
         height, width, channels = self.output.shape
         counters = sum(size.bit_length() for size in (height, width, channels // self.parallel))
-        return Resources(lut4=4 * counters + self.output.width // 2 + 4, ff=counters + self.output.width + 4)
+        return Resources(lut4=3 * counters + self.output.width // 2 + 2, ff=counters + self.output.width + 4)
 
 
 OP = Pad
