@@ -66,7 +66,7 @@ def _test_set(dataset: Dataset, work: Path, data: Path) -> tuple[Path, Path]:
 def place(entry: Entry, work: Path) -> None:
     from flows.foreign.bitstream import bitstream_lines, bitstream_of
 
-    print(*bitstream_lines(bitstream_of(work / entry.name, progress=print)), sep="\n")
+    print(*bitstream_lines(bitstream_of(work / entry.name, seed=entry.seed, progress=print)), sep="\n")
 
 
 def table(entries: list[Entry], work: Path, results: Path, page: Path) -> None:

@@ -12,7 +12,7 @@ class Entry:
     """`title`: in the table. `weights`: where they come from. `target_fps` at `clock_mhz`: what the circuit is folded
     for. `images`: how many of the made images the circuit (Verilator) takes; `slow`: how many the executors in Python
     take; the golden model takes all. `data`: for a trained network, whose file comes from --zoo: whose test images
-    it is verified on."""
+    it is verified on. `seed`: of place and route."""
 
     name: str
     title: str
@@ -22,6 +22,7 @@ class Entry:
     images: int
     slow: int
     data: Dataset | None = None
+    seed: int = 1
 
 
 RANDOM, TRAINED = "random, one seed", "trained by Brevitas on MNIST"
