@@ -35,7 +35,7 @@ ENTRIES = (
     Entry("dscnn", "DS-CNN, 4 bits (49x10, keywords)", RANDOM, 240, 50, 16, 10),
     Entry("mobilenet", "MobileNetV1 x 1/8, 4 bits (32x32)", RANDOM, 240, 50, 16, 10),
     Entry("resnet8", "ResNet-8, 4 bits (32x32, CIFAR-10)", RANDOM, 240, 50, 16, 10),
-    Entry("cifar10_resnet8", "ResNet-8, 4 bits (32x32, CIFAR-10)", RESNET8, 760, 100, 16, 10, data=Dataset.CIFAR10),
+    Entry("cifar10_resnet8", "ResNet-8, 4 bits (32x32, CIFAR-10)", RESNET8, 760, 100, 16, 10, Dataset.CIFAR10, seed=2),
     Entry("cnv_1w1a", "CNV-1W1A (32x32, CIFAR-10)", RANDOM, 240, 50, 8, 5),
     Entry("cnv_1w2a", "CNV-1W2A (32x32, CIFAR-10)", RANDOM, 240, 50, 8, 5),
     Entry("cnv_2w2a", "CNV-2W2A (32x32, CIFAR-10)", RANDOM, 240, 50, 8, 5),
