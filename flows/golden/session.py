@@ -37,6 +37,12 @@ def _session(model: bytes, threads: int) -> ort.InferenceSession:
     return session
 
 
+def frames_within(dataflow: Dataflow, size: int) -> int:
+    """How many frames' streams `size` bytes hold, as int64: at least 1, at most 256."""
+    frame = ELEMENT_BYTES * sum(stream.elements for stream in dataflow.streams.values())
+    return min(max(size // frame, 1), MAX_BATCH)
+
+
 class GoldenSession:
     """The golden model of one dataflow. `engine`: "onnxruntime", or "numpy" for a dataflow that remembers
     (`Dataflow.remembers`), whose N frames are then the first N after a reset.
@@ -48,8 +54,7 @@ class GoldenSession:
 
     def __init__(self, dataflow: Dataflow, *, threads: int = 1, batch: int | None = None) -> None:
         if batch is None:
-            frame = ELEMENT_BYTES * sum(stream.elements for stream in dataflow.streams.values())
-            batch = min(max(CACHE_BYTES // frame, 1), MAX_BATCH)
+            batch = frames_within(dataflow, CACHE_BYTES)
         if threads < 1 or batch < 1:
             raise FlowError(f"golden: expected threads and batch of at least 1, got {threads} and {batch}")
         self.dataflow = dataflow

@@ -13,7 +13,7 @@ from flows.compile.finn_graph import run_finn_graph
 from flows.compile.network import INPUT
 from flows.compile.read.network import read_network
 from flows.config import VerifyConfig
-from flows.golden.session import GoldenSession
+from flows.golden.session import GoldenSession, frames_within
 from flows.simulate.build import build
 from flows.simulate.simulator import Simulator
 from flows.targets.layout import to_codes
@@ -25,6 +25,7 @@ from hw.dataflow import Dataflow
 
 STALL_FRAMES = 8
 STALL_SHARE = 0.3
+INSIDE_BYTES = 1 << 27  # of all streams of the frames that are compared at once
 
 
 @dataclass(frozen=True)
@@ -178,8 +179,9 @@ class _Ladder:
         """onnxruntime against the operators' own numpy models, every intermediate value."""
         codes = self.codes(chosen)
         wrong, divergence = np.zeros(len(chosen), dtype=bool), None
-        for start in range(0, len(chosen), 256):
-            part = slice(start, start + 256)
+        together = frames_within(self.evidence.dataflow, INSIDE_BYTES)
+        for start in range(0, len(chosen), together):
+            part = slice(start, start + together)
             inside = self.session.intermediates(codes[part])
             for name, values in self.evidence.dataflow.values(codes[part]):
                 got = inside[name].reshape(values.shape)

@@ -7,7 +7,7 @@ import pytest
 
 from flows.errors import FlowError
 from flows.golden import session
-from flows.golden.session import GoldenSession
+from flows.golden.session import GoldenSession, frames_within
 from hw.errors import HardwareError
 from tests.flows.golden.small_dataflow import convolutional, linear
 
@@ -35,6 +35,12 @@ def test_float32_is_given_up_where_it_would_round() -> None:
     dataflow = linear(weights, bias)
     codes = np.full((1, 64), 255, np.uint8)
     assert np.array_equal(GoldenSession(dataflow).run(codes), [[2072640 + (1 << 30), 2072641 + (1 << 30)]])
+
+
+def test_frames_are_taken_together_as_far_as_a_size_allows() -> None:
+    dataflow = convolutional(0)
+    frame = 8 * sum(stream.elements for stream in dataflow.streams.values())
+    assert [frames_within(dataflow, size) for size in (1, frame, 3 * frame - 1, 1 << 40)] == [1, 1, 2, 256]
 
 
 def test_no_frames_give_an_empty_result() -> None:
