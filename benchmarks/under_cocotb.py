@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.cocotb_stream import GIVEN, LEFT
 from flows.simulate.toolchain import find_toolchain
 from hw.dataflow import Dataflow
 from hw.top.stitch import top_module
@@ -23,6 +22,8 @@ def scores(dataflow: Dataflow, rtl: Path, work: Path, codes: np.ndarray) -> tupl
     `rtl`: the circuit's files. `codes`: (N, H, W, C), one element a beat. Needs cocotb, make and perl.
     """
     from cocotb_tools.runner import get_runner
+
+    from benchmarks.cocotb_stream import GIVEN, LEFT
 
     assert dataflow.input.parallel == 1 and dataflow.output.parallel == 1, "expected one element a beat"
     root = find_toolchain().verilator_root
