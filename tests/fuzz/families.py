@@ -5,10 +5,14 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.fuzz.drawer import Seeded
 from tests.fuzz.operator_check import check_numpy, check_onnx
 from tests.fuzz.operators import DRAW
+
+if TYPE_CHECKING:
+    from tests.fuzz.circuits import Structure
 
 #: Why a drawn network may have no circuit: weights of 8 bits cannot take up a scale per channel in front of them.
 REFUSAL = "a scale per channel, which needs weights of"
@@ -17,6 +21,8 @@ TOGETHER = 150
 """Operators in one session of onnxruntime."""
 VARIANTS = 80
 """Networks of one structure, that is, of one build in Verilator."""
+DRAWS, APART = 10, 10**9
+"""Structures that are tried where one is refused; how far apart their seeds are."""
 
 
 class Refused(Exception):
@@ -64,12 +70,24 @@ def chains(seed: int, count: int) -> Iterator[Batch]:
         yield one, 1, lambda one=one: _network(one, circuit=True)
 
 
-def circuits(seed: int, count: int) -> Iterator[Batch]:
+def _structure(first: int, folder: Path) -> Structure:
+    """The structure of seed `first`, or of the next one that is not refused."""
+    from flows.compile.refuse import Unsupported
     from tests.fuzz.circuits import Structure
 
+    for again in range(DRAWS):
+        try:
+            return Structure.draw(first + again * APART, Path(tempfile.mkdtemp(dir=folder)))
+        except Unsupported as error:
+            if REFUSAL not in str(error):
+                raise
+    raise Refused(f"{DRAWS} structures one after the other, the first of seed {first}")
+
+
+def circuits(seed: int, count: int) -> Iterator[Batch]:
     def run(first: int, size: int) -> str:
         with tempfile.TemporaryDirectory(prefix="fuzz-") as name:
-            structure = Structure.draw(first, Path(name))
+            structure = _structure(first, Path(name))
             for one in range(first, first + size):
                 structure.check(one)
             return f"{size} networks in one build: {structure.text}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from tests.fuzz import branches
 from tests.fuzz.check import check
 from tests.fuzz.circuits import Structure, other_integers
 from tests.fuzz.disagreement import Disagreement, equal
-from tests.fuzz.families import REFUSAL
+from tests.fuzz.families import APART, REFUSAL, Refused, _structure
 from tests.fuzz.networks import draw, images
 from tests.fuzz.state import State
 
@@ -89,3 +90,19 @@ def test_a_run_goes_on_where_it_was_killed(tmp_path: Path) -> None:
     assert State(file, "another").batches == {}
     file.write_text("{")
     assert State(file, "this").batches == {}
+
+
+def test_another_structure_is_drawn_where_one_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refusals, asked = 2, []
+
+    def draw(seed: int, folder: Path) -> str:
+        asked.append(seed)
+        if len(asked) <= refusals:
+            raise Unsupported(SimpleNamespace(name="n0", op_type="Conv"), f"its input has {REFUSAL} 11 bits", "use one")
+        return "structure"
+
+    monkeypatch.setattr(Structure, "draw", draw)
+    assert _structure(7, tmp_path) == "structure" and asked == [7, 7 + APART, 7 + 2 * APART]
+    refusals = 10**6
+    with pytest.raises(Refused, match="of seed 7"):
+        _structure(7, tmp_path)
