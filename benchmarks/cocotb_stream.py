@@ -1,6 +1,6 @@
 """The test bench that cocotb runs inside the simulator for `benchmarks.simulate`: frames in, result beats out.
 
-What it is given and what it leaves is one .npz and one .npy file, named by `GIVEN` and `LEFT` (environment).
+What it is given and what it leaves are two .npz files, named by `GIVEN` and `LEFT` (environment).
 """
 
 from __future__ import annotations

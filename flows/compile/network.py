@@ -64,7 +64,8 @@ class Node:
 class Product(Node):
     """A convolution or matrix product. `weights`: int64 (M, K) with K in the order of the stream (kh, kw, C), for a
     depthwise one (C, kh * kw); `input_shape`, `input_type`: of its input; `geometry`: None for a product with the whole
-    frame. `bias`, `shift`: of the last layer's scores, `(sum << shift) + bias`."""
+    frame. `bias`, `shift`: where the scores need them, it gives `(sum << shift) + bias`; `range` and `dtype` are those
+    of the sum."""
 
     weights: np.ndarray
     weight_type: IntType

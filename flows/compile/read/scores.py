@@ -8,7 +8,7 @@ from math import floor
 
 import numpy as np
 
-from flows.compile.network import Product, Scores
+from flows.compile.network import Node, Product, Scores, Sum
 from flows.compile.read.activations import requantize
 from flows.compile.read.reader import Reader
 from flows.compile.read.values import Codes
@@ -45,15 +45,31 @@ def read_scores(reader: Reader) -> Scores:
         return _host(reader, codes, factors, terms, "the logits have a scale per class")
     unit = factors[0]
     ratios = [term / unit for term in terms]
-    product = reader.nodes[codes.source]
-    taken = any(codes.source in node.inputs for node in reader.nodes.values())
-    if not isinstance(product, Product) or taken:
-        if len(set(terms)) > 1:
-            return _host(reader, codes, factors, terms, "the logits have a bias per class and no layer to add it")
-        return _ordered(reader, codes, [unit] * classes, terms)
-    bias, shift, unit, offsets = integer_bias(ratios, unit)
-    reader.nodes[codes.source] = replace(product, bias=np.array(bias, dtype=np.int64), shift=shift)
-    return _ordered(reader, codes, [unit] * classes, offsets)
+    bias, shift, finer, offsets = integer_bias(ratios, unit)
+    if changed := _biased(reader, codes.source, bias, shift, takers=0):
+        reader.nodes |= changed
+        return _ordered(reader, codes, [finer] * classes, offsets)
+    if len(set(terms)) > 1:
+        return _host(reader, codes, factors, terms, "the logits have a bias per class and no layer to add it")
+    return _ordered(reader, codes, [unit] * classes, terms)
+
+
+def _biased(reader: Reader, source: str, bias: list[int], shift: int, takers: int) -> dict[str, Node]:
+    """Nodes in place of those of the same names, with which `source` gives `(v << shift) + bias` instead of v: itself,
+    where it is a layer, or one layer under its sums. Empty where none can, or where more than `takers` take it."""
+    node = reader.nodes.get(source)
+    if sum(other.inputs.count(source) for other in reader.nodes.values()) > takers:
+        return {}
+    if isinstance(node, Product):
+        return {source: replace(node, bias=np.array(bias, dtype=np.int64), shift=shift)}
+    if isinstance(node, Sum):
+        for side, gain in enumerate(node.gains):
+            if not gain or any(b % gain for b in bias):
+                continue
+            if below := _biased(reader, node.inputs[side], [b // gain for b in bias], shift, takers=1):
+                gains = tuple(g if k == side else g << shift for k, g in enumerate(node.gains))
+                return below | {source: replace(node, gains=gains)}
+    return {}
 
 
 def integer_bias(ratios: list[Fraction], unit: Fraction) -> tuple[list[int], int, Fraction, list[Fraction]]:

@@ -6,6 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -61,6 +62,38 @@ def test_a_bias_per_class_keeps_the_label(tmp_path: Path) -> None:
     dataflow, record = agree(path, SHAPE)
     assert record["scores_order_classes"] and len(record["logit_offset"]) == 4 and "logit_offset" in record["host"]
     assert dataflow.ops[-1].kind == "argmax"
+
+
+def branches(path: Path, scales: list[float], bias: list[float]) -> Path:
+    """Three layers on the same codes, whose sums are scaled and added up, and a bias per class."""
+
+    def build(net: NetworkWriter) -> None:
+        taken, parts = net.nodes[-1].input[0], []
+        net.nodes.pop()
+        for scale in scales:
+            net.tensor, net.shape = taken, (8,)
+            net.linear(4, 3)
+            net.node("Mul", net.number(scale))
+            parts.append(net.tensor)
+        for part in parts[:-1]:
+            net.node("Add", part)
+        net.node("Add", net.number(bias))
+
+    return last_layer(path, build)
+
+
+@pytest.mark.parametrize("scales", [[1.0, 1.0, 1.0], [0.25, 2.0, 0.5], [4.0, 1.0, 0.5]])
+def test_a_bias_behind_branches_that_meet_goes_into_a_layer_of_one_of_them(tmp_path: Path, scales: list[float]) -> None:
+    dataflow, record = agree(branches(tmp_path / "m.onnx", scales, [0.5, -2.01171875, 0.0, 7.0]), SHAPE)
+    assert record["scores_order_classes"] and record["logit_offset"] == 0
+    assert dataflow.ops[-1].kind == "argmax"
+    biased = [op for op in dataflow.ops if op.kind == "matvec" and np.any(op.bias)]
+    assert len(biased) == 1 and biased[0].shift > 0
+
+
+def test_a_bias_that_no_branch_can_take_is_told_to_the_host(tmp_path: Path) -> None:
+    _, record = agree(branches(tmp_path / "m.onnx", [0.75, 1.25], [0.5, -2.01171875, 0.0, 7.0]), SHAPE)
+    assert not record["scores_order_classes"] and "no layer to add it" in record["host"]
 
 
 def test_a_scale_per_class_is_told_to_the_host_and_the_circuit_gives_no_label(tmp_path: Path) -> None:
