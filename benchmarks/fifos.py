@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.measure import measure, of_operator
 from benchmarks.operators import fifo
 from benchmarks.record import SYNTHESIS, emit, versions
-from flows.report.between import write_between
+from flows.report.markdown import markdown_table, write_between
 
 SIZES = ((16, 200), (128, 70), (12, 1500), (36, 258), (72, 700), (4, 3000))
 BEGIN, END = "<!-- fifos: made by `python -m benchmarks.fifos`; do not edit -->", "<!-- end of fifos -->"
@@ -21,11 +21,11 @@ BEGIN, END = "<!-- fifos: made by `python -m benchmarks.fifos`; do not edit -->"
 
 def table(record: dict) -> str:
     """Markdown of a record."""
-    lines = [["instance", "estimate: LUT4, FF, EBR", "placed", "Fmax (85F, speed 6)"], ["---"] * 4]
+    lines = []
     for row in record["rows"]:
         counts = (", ".join(f"{row[side][key]:,}" for key in ("lut4", "ff", "ebr")) for side in ("estimate", "placed"))
         lines.append([f"{row['bits']} bits, {row['beats']} beats", *counts, f"{row['placed']['fmax_mhz'][0]:.0f} MHz"])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return markdown_table(["instance", "estimate: LUT4, FF, EBR", "placed", "Fmax (85F, speed 6)"], lines)
 
 
 def main() -> None:

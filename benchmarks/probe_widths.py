@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.record import emit
 from flows.attack.registry import build, parameters
-from flows.report.between import write_between
+from flows.report.markdown import markdown_table, write_between
 from flows.stages.files import read_arrays
 from flows.targets.onnx_target import OnnxTarget
 from hw.dataflow import Dataflow
@@ -47,7 +47,7 @@ def shares(target: OnnxTarget, x: np.ndarray, y: np.ndarray, epsilon: float, que
 
 def table(record: dict) -> str:
     """Markdown of a record as JSON gives it back."""
-    lines = [["fooled at `delta` of codes", *map(str, WIDTHS)], ["---"] * (1 + len(WIDTHS))]
+    lines = []
     for name, found in record["by_width"].items():
         lines.append([f"`{name}`", *(f"{100 * found[str(width)]:.0f} %" for width in WIDTHS)])
     beside = ", ".join(f"`{name}` {100 * share:.0f} %" for name, share in record["beside"].items())
@@ -55,7 +55,7 @@ def table(record: dict) -> str:
         f"Run `{record['run']}`, epsilon {record['epsilon']:g}, {record['images']} images, {record['queries']} queries."
         f"\nWrong clean: {100 * record['wrong_clean']:.0f} %. Beside them: {beside}."
     )
-    return "\n".join([*(f"| {' | '.join(line)} |" for line in lines), "", about])
+    return "\n\n".join([markdown_table(["fooled at `delta` of codes", *map(str, WIDTHS)], lines), about])
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from statistics import median
 from benchmarks.measure import measure, of_operator
 from benchmarks.operators import spread
 from benchmarks.record import SYNTHESIS, earlier, versions, write
-from flows.report.between import write_between
+from flows.report.markdown import write_between
 from hw.dataflow import Dataflow
 from hw.op import Op, inputs_of, outputs_of
 

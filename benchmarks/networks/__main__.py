@@ -74,7 +74,7 @@ def table(entries: list[Entry], work: Path, results: Path, page: Path) -> None:
     from benchmarks.networks.fit import FASTEST
     from benchmarks.networks.page import BEGIN, END, tables
     from benchmarks.networks.record import network_record
-    from flows.report.between import write_between
+    from flows.report.markdown import write_between
 
     known = json.loads(results.read_text())["networks"] if results.is_file() else []
     rows = {row["name"]: row for row in known}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from flows.report.markdown import markdown_table
 
 BEGIN, END = "<!-- networks: made by `python -m benchmarks.networks table`; do not edit -->", "<!-- end of networks -->"
 RUNGS = ("qonnx", "golden", "finn", "rtl")
@@ -20,16 +20,10 @@ def tables(record: dict) -> str:
     )  # fmt: skip
 
 
-def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    head = list(head)
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
 def _ladder(networks: list[dict]) -> str:
     rungs = (f"mismatches / images: {name}" for name in RUNGS)
     head = ["network", "weights", *rungs, "cycles a frame (bound)", "accuracy"]
-    return _table(head, [_ladder_row(network) for network in networks])
+    return markdown_table(head, [_ladder_row(network) for network in networks])
 
 
 def _ladder_row(network: dict) -> list[str]:
@@ -58,7 +52,7 @@ def _boards(networks: list[dict]) -> str:
         [network["title"], f"{network['multiplications'] / 1e6:,.2f} M", *map(_cell, network["boards"])]
         for network in networks
     ]
-    return _table(head, rows)
+    return markdown_table(head, rows)
 
 
 def _cell(cell: dict) -> str:
@@ -82,4 +76,4 @@ def _placed(networks: list[dict]) -> str:
                 f"{found['frames_per_second']:,.0f} at {found['clock_mhz']:g} MHz",
             ]  # fmt: skip
             rows.append([network["title"], f"`{found['board']}`", *cells])
-    return _table(head, rows) if rows else "Nothing yet."
+    return markdown_table(head, rows) if rows else "Nothing yet."

@@ -8,7 +8,7 @@ from pathlib import Path
 from flows.attack.batch import LINF
 from flows.audit import record as audit_record
 from flows.errors import FlowError
-from flows.report.between import write_between
+from flows.report.markdown import markdown_table, write_between
 from flows.report.summary import write_whole
 from flows.report.words import percent
 
@@ -62,8 +62,7 @@ def table(results: Path, name: str) -> str:
     order = [attack["name"] for attack in record["spec"]["attacks"]]
     cells = {(row["attack"], row["norm"], row["epsilon"], row["target"]): row for row in record["attacks"]}
     budgets = sorted({key[:3] for key in cells}, key=lambda key: (key[1] != LINF, key[1], key[2], order.index(key[0])))
-    lines = [["attack", "norm", "ε", *targets], ["---"] * (3 + len(targets))]
-    lines.append([NONE, "", "", *(_cell(_find(record["clean"], target=name)) for name in targets)])
+    lines = [[NONE, "", "", *(_cell(_find(record["clean"], target=name)) for name in targets)]]
     for attack, norm, epsilon in budgets:
         found = (cells.get((attack, norm, epsilon, target)) for target in targets)
         lines.append([f"`{attack}`", norm, f"{epsilon:g}", *map(_cell, found)])
@@ -71,7 +70,7 @@ def table(results: Path, name: str) -> str:
         worst = (_find(record["worst_case"], target=name, norm=norm, epsilon=epsilon) for name in targets)
         lines.append([f"**{WORST}**", norm, f"{epsilon:g}", *(f"**{_cell(row)}**" for row in worst)])
     lines.append([VERDICT, "", "", *(_verdict(record["audit"].get(name)) for name in targets)])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return markdown_table(["attack", "norm", "ε", *targets], lines)
 
 
 def write_page(page: Path, results: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from flows.report.between import write_between
+from flows.report.markdown import markdown_table, write_between
 from flows.report.robustness import GROWTH, cells
 
 BEGIN, END = "<!-- noise: made by `holdfast study`; do not edit -->", "<!-- end of noise -->"
@@ -16,11 +16,11 @@ def table(results: Path) -> str:
     """Markdown: the factors by which noise grew from the pixels to the logits, and the bound on any. Rows of networks
     that were not looked at are left out."""
     rows = [row for row in json.loads((results / "robustness.json").read_text()) if row["noise_growth"] is not None]
-    lines = [HEAD, ["---"] * len(HEAD)]
+    lines = []
     for row in rows:
         factors = ("-" if row[key] is None else f"{row[key]:.3g}" for key in GROWTH)
         lines.append([*cells(row), f"{row['epsilon']:g}", f"{100 * row['clean']:.1f} %", *factors])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return markdown_table(HEAD, lines)
 
 
 def write_page(page: Path, results: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from flows.audit import record as audit_record
 from flows.errors import FlowError
-from flows.report.between import write_between
+from flows.report.markdown import markdown_table, write_between
 from flows.report.summary import summarize, write_whole
 
 BEGIN, END = "<!-- results: made by `holdfast publish`; do not edit -->", "<!-- end of results -->"
@@ -51,11 +51,9 @@ def table(results: Path) -> str:
         raise FlowError(
             f"{results}: expected results of at least one run, found none; holdfast publish RUN writes them"
         )
-    lines = [["", *(f"`{run['name']}`" for run in runs)]]
     seen = [run["summary"] | {"deeper": run.get("audit")} for run in runs]
-    lines += [[label, *map(cell, seen)] for label, cell in ROWS]
-    text = [f"| {' | '.join(line)} |" for line in lines]
-    return "\n".join([text[0], "|---" * len(lines[0]) + "|", *text[1:]])
+    head = ["", *(f"`{run['name']}`" for run in runs)]
+    return markdown_table(head, ([label, *map(cell, seen)] for label, cell in ROWS))
 
 
 def _share(value: float) -> str:

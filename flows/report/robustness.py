@@ -10,7 +10,7 @@ from brevitas_models.config import GRID_BITS
 from flows.audit import record as audit_record
 from flows.certify import run as certificate
 from flows.errors import FlowError
-from flows.report.between import write_between
+from flows.report.markdown import markdown_table, write_between
 from flows.report.run_files import open_run
 from flows.report.sections import accuracy, layers
 from flows.report.summary import write_whole
@@ -119,14 +119,14 @@ def table(results: Path) -> str:
     rows = json.loads((results / "robustness.json").read_text())
     head = ("data", "network", "defence", "W/A bits", "ε", "epochs", "clean", "FGSM", "PGD", "worst case", "audit",
             "proved at ε", "images")  # fmt: skip
-    lines = [head, ["---"] * len(head)]
+    lines = []
     for row in rows:
         proved = f"{_share(row['certified'])} at {row['certified_epsilon']:.3g}" if "certified" in row else "-"
         verdict = row["audit"] + (" \\*" if row["audited"] else "")
         figures = (_share(row[key]) for key in ("clean", "fgsm", "pgd", "worst_case"))
         lines.append([*cells(row), f"{row['epsilon']:g}", str(row["epochs"]), *figures, verdict, proved,
                       f"{row['images']:,}"])  # fmt: skip
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return markdown_table(head, lines)
 
 
 def cells(row: dict) -> list[str]:

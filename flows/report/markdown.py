@@ -1,11 +1,18 @@
-"""The generated part of a Markdown page."""
+"""Tables in Markdown, and the generated part of a page."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from flows.errors import FlowError
 from flows.report.summary import write_whole
+
+
+def markdown_table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Rows of as many cells as the head."""
+    head = list(head)
+    return "\n".join(f"| {' | '.join(line)} |" for line in [head, ["---"] * len(head), *rows])
 
 
 def write_between(page: Path, begin: str, end: str, made: str) -> None:
