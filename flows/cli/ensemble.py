@@ -22,7 +22,8 @@ def ensemble(
     debug: Debug = False,
 ) -> None:
     """Attack an ensemble over its noise, detect that, and draw its information plane; writes RUN/ensemble.json."""
-    from flows.ensemble.run import NAME, PICTURE, Effort, judge_ensemble
+    from flows.ensemble.record import NAME, PICTURE
+    from flows.ensemble.run import Effort, judge_ensemble
 
     with one_line(debug):
         with Console(stderr=True).status("reading the run") as status:

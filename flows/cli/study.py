@@ -28,7 +28,7 @@ def study(
     debug: Debug = False,
 ) -> None:
     """Make many runs from one file and the tables of what they showed; the same command goes on where it stopped."""
-    from flows.report import noise_table, robustness
+    from flows.report import ensembles, noise_table, robustness
     from flows.study.run import run_study
     from flows.study.spec import load_study
 
@@ -42,6 +42,6 @@ def study(
             lambda names: ConsoleDisplay(console, names),
             console.print,
         )
-        for tables in (robustness, noise_table):
+        for tables in (robustness, noise_table, ensembles):
             tables.write_page(page, results)
         typer.echo(f"written: {written}, {page}")

@@ -22,15 +22,16 @@ from flows.ensemble.detection import separation, suspicion
 from flows.ensemble.evasion import Evasion
 from flows.ensemble.members import member_logits, shares_right
 from flows.ensemble.plane import point
+from flows.ensemble.record import NAME, NETWORK, PICTURE, TRAINED
 from flows.errors import FlowError
 from flows.report.information_plane import draw
 from flows.report.summary import write_whole
+from flows.run import digest
 from flows.run.finished import opened
 from flows.stages.files import read_arrays, write_json
 from flows.stages.subjects import load_subject
 from flows.targets.torch_target import TorchTarget
 
-NAME, PICTURE = "ensemble.json", "information-plane.svg"
 DRAWS = 16  # of every measurement
 Say = Callable[[str], None]
 
@@ -39,9 +40,9 @@ Say = Callable[[str], None]
 class Effort:
     """`images`: test images attacked, the first ones. `steps`, `draws`: of the attacks."""
 
-    images: int
-    steps: int
-    draws: int
+    images: int = 200
+    steps: int = 20
+    draws: int = 20
 
 
 class _Judged:
@@ -141,7 +142,8 @@ def judge_ensemble(run: Path, effort: Effort, say: Say = lambda text: None) -> d
         if not 1 <= effort.images <= len(x):
             raise FlowError(f"ensemble --images: expected 1 to {len(x)} (test images of this run), got {effort.images}")
         began, subject = time.monotonic(), load_subject(context, "defended")
-        record = {"format": 1, "run": config.name}
+        record = {"format": 1, "run": config.name, "dataset": config.data.dataset.value}
+        record[TRAINED] = digest.of_file(run / NETWORK)
         record |= measure(subject, x, y, config.attack, effort, config.seed, say)
         record["seconds"] = round(time.monotonic() - began, 1)
         write_json(run / f".{NAME}", record)

@@ -12,7 +12,7 @@ from flows.certify import run as certificate
 from flows.errors import FlowError
 from flows.report.markdown import markdown_table, write_between
 from flows.report.run_files import open_run
-from flows.report.sections import accuracy, layers
+from flows.report.sections import accuracy, exactness, layers
 from flows.report.summary import write_whole
 from flows.report.words import percent
 
@@ -37,8 +37,10 @@ def rows_of(run: Path, command: str) -> list[dict[str, object]]:
     0..1), `audit` (verdict), `audited` (by `holdfast audit`, not by the run alone), `noise_growth`, `attack_growth`
     (normalized distance of the logits over that of the pixels, for uniform noise and for the worst case's images,
     both of the same budget), `lipschitz_bound` (product over the layers; these three None where they were not looked
-    at), `command`; the defended one, where `holdfast certify` was there, `certified_epsilon`, `certified` and
-    `certified_images`. A deeper audit of as many images lowers `worst_case`. Raises FlowError for an unfinished run.
+    at), `verified` (images that each rung of `holdfast verify` gave the golden integers of; None for twins and where
+    it was not run), `command`; the defended one, where `holdfast certify` was there, `certified_epsilon`, `certified`
+    and `certified_images`. A deeper audit of as many images lowers `worst_case`. Raises FlowError for an unfinished
+    run.
     """
     seen = accuracy.view(open_run(run))
     if seen is None:
@@ -47,6 +49,7 @@ def rows_of(run: Path, command: str) -> list[dict[str, object]]:
     config["data"].pop("directory", None)
     inside = layers.view(open_run(run))
     growth = {network.key: _growth(network) for network in inside.networks} if inside else {}
+    rungs = exactness.view(open_run(run))
     audited = audit_record.read(run) or {"networks": {}, "images": 0}
     rows = []
     for network in seen.networks:
@@ -77,6 +80,7 @@ def rows_of(run: Path, command: str) -> list[dict[str, object]]:
             "audit": network.audit.overall.value,
             "audited": False,
             **growth.get(network.key, dict.fromkeys(GROWTH)),
+            "verified": _verified(rungs) if rungs and network.key == "defended" else None,
             "command": command,
         }
         if network.key in audited["networks"] and audited["images"] == seen.images:
@@ -110,7 +114,7 @@ def assemble(results: Path) -> Path:
                 continue
             twins |= {twin} - {None}
             rows.append(row)
-    rows.sort(key=lambda row: (_place(row["dataset"]), row["network"], row["epsilon"], _rank(row), row["run"]))
+    rows.sort(key=lambda row: (place(row["dataset"]), row["network"], row["epsilon"], _rank(row), row["run"]))
     return write_whole(results / "robustness.json", json.dumps(rows, indent=1) + "\n")
 
 
@@ -118,14 +122,14 @@ def table(results: Path) -> str:
     """Markdown of `results/robustness.json`."""
     rows = json.loads((results / "robustness.json").read_text())
     head = ("data", "network", "defence", "W/A bits", "ε", "epochs", "clean", "FGSM", "PGD", "worst case", "audit",
-            "proved at ε", "images")  # fmt: skip
+            "proved at ε", "images", "exact in the circuit")  # fmt: skip
     lines = []
     for row in rows:
         proved = f"{_share(row['certified'])} at {row['certified_epsilon']:.3g}" if "certified" in row else "-"
         verdict = row["audit"] + (" \\*" if row["audited"] else "")
         figures = (_share(row[key]) for key in ("clean", "fgsm", "pgd", "worst_case"))
         lines.append([*cells(row), f"{row['epsilon']:g}", str(row["epochs"]), *figures, verdict, proved,
-                      f"{row['images']:,}"])  # fmt: skip
+                      f"{row['images']:,}", _exact(row["verified"])])  # fmt: skip
     return markdown_table(head, lines)
 
 
@@ -144,6 +148,15 @@ def cells(row: dict) -> list[str]:
 def write_page(page: Path, results: Path) -> None:
     """Puts `table(results)` between the two marks of a Markdown file. Raises FlowError where the marks are missing."""
     write_between(page, BEGIN, END, table(results))
+
+
+def _verified(seen: exactness.Exactness) -> dict[str, int]:
+    return {rung.name: rung.images for rung in seen.rungs if rung.images and not rung.mismatches}
+
+
+def _exact(verified: dict[str, int] | None) -> str:
+    images = (verified or {}).get(exactness.CIRCUIT)
+    return f"{images:,} images" if images else "-"
 
 
 def _growth(network: layers.Network) -> dict[str, float | None]:
@@ -193,7 +206,8 @@ def _twin(config: dict, key: str) -> str:
     return json.dumps([key, parts | {"quant": quant if key == "quantized" else None}], sort_keys=True)
 
 
-def _place(dataset: str) -> int:
+def place(dataset: str) -> int:
+    """Where a data set stands among others in the tables."""
     return ORDER.index(dataset) if dataset in ORDER else len(ORDER)
 
 

@@ -10,7 +10,8 @@ from flows.audit.run import audit_run
 from flows.certify.run import certify_run
 from flows.certify.run import read as certificate
 from flows.config import Config
-from flows.report import robustness
+from flows.ensemble import record as ensemble_record
+from flows.report import ensembles, robustness
 from flows.run.engine import Display, execute
 from flows.run.stage import until
 from flows.stages import STAGES
@@ -25,7 +26,8 @@ def run_study(
     display: Callable[[list[str]], Display],
     say: Callable[[str], None],
 ) -> Path:
-    """Makes every run under `out`, its rows under `results/robustness`; writes and returns `results/robustness.json`.
+    """Makes every run under `out`, its rows under `results/robustness`, what `holdfast ensemble` says of it under
+    `results/ensembles`; writes and returns `results/robustness.json`.
 
     `configure`: the configuration of a run, with the place of the data. `display`: one for the names of its stages.
     Raises FlowError for the first run that fails; those before it are kept.
@@ -37,6 +39,8 @@ def run_study(
         execute(stages, config, folder, display([stage.name for stage in stages]), frozenset(), command(entry))
         judge(entry, folder, say)
         say(f"written: {robustness.keep(folder, results, command(entry))}")
+        if entry.ensemble:
+            say(f"written: {ensembles.keep(folder, results)}")
     return robustness.assemble(results)
 
 
@@ -47,8 +51,9 @@ def command(entry: StudyRun) -> str:
 
 
 def judge(entry: StudyRun, folder: Path, say: Callable[[str], None]) -> None:
-    """`holdfast audit` and `holdfast certify`, where the study asks for them and they are not there yet."""
+    """`holdfast audit`, `certify` and `ensemble`, where the study asks for them and they are not there yet."""
     from flows.audit.record import read as audited
+    from flows.ensemble.run import Effort, judge_ensemble
 
     there = audited(folder) or {"networks": {}}
     missing = [name for name in entry.audit if name not in there["networks"]]
@@ -58,3 +63,6 @@ def judge(entry: StudyRun, folder: Path, say: Callable[[str], None]) -> None:
     if entry.certify and certificate(folder) is None:
         say(f"{entry.name}: certify")
         certify_run(folder, None, None, 0)
+    if entry.ensemble and ensemble_record.read(folder) is None:
+        say(f"{entry.name}: ensemble")
+        judge_ensemble(folder, Effort())

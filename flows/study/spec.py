@@ -16,7 +16,8 @@ NEEDED = "attack"  # the first stage after which there are figures
 class StudyRun:
     """`name`: of the run and of its rows. `preset`: a preset's name or a file.toml. `set`: as `--set`. `until`: the
     last stage, attack or later. `audit`: networks for `holdfast audit`. `certify`: whether `holdfast certify` proves
-    what it can at the run's `attack.epsilon`, for all test images."""
+    what it can at the run's `attack.epsilon`, for all test images. `ensemble`: whether `holdfast ensemble` measures
+    it."""
 
     name: str
     preset: str
@@ -24,6 +25,7 @@ class StudyRun:
     until: str = NEEDED
     audit: tuple[str, ...] = ()
     certify: bool = False
+    ensemble: bool = False
 
     def __post_init__(self) -> None:
         names = [stage.name for stage in STAGES]

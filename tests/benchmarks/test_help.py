@@ -21,7 +21,6 @@ ROOT = Path(__file__).resolve().parents[2]
         "probe_widths",
         "resources",
         "simulate",
-        "sq_digits",
         "synthesis",
     ],
 )
