@@ -32,15 +32,15 @@ def rows_of(run: Path, command: str) -> list[dict[str, object]]:
     Each has `run`, `dataset`, `network`, `defence` (of float, quantized, dqa, dq, sq, jr, at, joined by +),
     `activation` (its quantizer, as presets call it), `objective` (what stands behind `at`: pgd, trades or interval;
     None without), `lipschitz_beta` (None without `dq`), `jacobian` (the penalty's weight for the logits, None without
-    `jr`), `weight_bits`, `activation_bits`, `input_bits`, `epsilon` (pixel units, 0..1), `images` (attacked),
-    `test_images`, `train_images`, `epochs`, `seed`, `clean`, `fgsm`, `pgd`, `own_gradient`, `worst_case` (shares,
-    0..1), `audit` (verdict), `audited` (by `holdfast audit`, not by the run alone), `noise_growth`, `attack_growth`
-    (normalized distance of the logits over that of the pixels, for uniform noise and for the worst case's images,
-    both of the same budget), `lipschitz_bound` (product over the layers; these three None where they were not looked
-    at), `verified` (images that each rung of `holdfast verify` gave the golden integers of; None for twins and where
-    it was not run), `command`; the defended one, where `holdfast certify` was there, `certified_epsilon`, `certified`
-    and `certified_images`. A deeper audit of as many images lowers `worst_case`. Raises FlowError for an unfinished
-    run.
+    `jr`), `diversity` (its weight, None for what is no ensemble), `weight_bits`, `activation_bits`, `input_bits`,
+    `epsilon` (pixel units, 0..1), `images` (attacked), `test_images`, `train_images`, `epochs`, `seed`, `clean`,
+    `fgsm`, `pgd`, `own_gradient`, `worst_case` (shares, 0..1), `audit` (verdict), `audited` (by `holdfast audit`, not
+    by the run alone), `noise_growth`, `attack_growth` (normalized distance of the logits over that of the pixels, for
+    uniform noise and for the worst case's images, both of the same budget), `lipschitz_bound` (product over the layers;
+    these three None where they were not looked at), `verified` (images that each rung of `holdfast verify` gave the
+    golden integers of; None for twins and where it was not run), `command`; the defended one, where `holdfast certify`
+    was there, `certified_epsilon`, `certified` and `certified_images`. A deeper audit of as many images lowers
+    `worst_case`. Raises FlowError for an unfinished run.
     """
     seen = accuracy.view(open_run(run))
     if seen is None:
@@ -63,6 +63,7 @@ def rows_of(run: Path, command: str) -> list[dict[str, object]]:
             "objective": _objective(config["defence"]) if "at" in names else None,
             "lipschitz_beta": config["defence"]["lipschitz_beta"] if "dq" in names else None,
             "jacobian": config["defence"]["jacobian"] if "jr" in names else None,
+            "diversity": config["defence"]["diversity"] if names[0] == "sq" and config["quant"]["members"] else None,
             "weight_bits": _config_bits(config["quant"], "weight_bits", network.key),
             "activation_bits": _config_bits(config["quant"], "activation_bits", network.key),
             "input_bits": config["quant"].get("input_bits", GRID_BITS) if network.key == "defended" else GRID_BITS,
@@ -102,18 +103,19 @@ def keep(run: Path, results: Path, command: str) -> Path:
 
 
 def assemble(results: Path) -> Path:
-    """Writes `results/robustness.json` from all of `results/robustness/`: twins that are the same network once."""
+    """Writes `results/robustness.json` from all of `results/robustness/`: twins that are the same network once, as the
+    run saw them that attacked them hardest."""
     files = sorted((results / "robustness").glob("*.json"))
     if not files:
         raise FlowError(f"{results / 'robustness'}: expected rows of at least one run; holdfast study writes them")
-    rows, twins = [], set()
-    for file in files:
-        for row in json.loads(file.read_text()):
-            twin = row.pop("twin_of", None)
-            if twin in twins:
-                continue
-            twins |= {twin} - {None}
+    rows, twins = [], {}
+    for row in (row for file in files for row in json.loads(file.read_text())):
+        twin = row.pop("twin_of", None)
+        if twin is None:
             rows.append(row)
+        elif twin not in twins or _milder(twins[twin], row):
+            twins[twin] = row
+    rows += twins.values()
     rows.sort(key=lambda row: (place(row["dataset"]), row["network"], row["epsilon"], _rank(row), row["run"]))
     return write_whole(results / "robustness.json", json.dumps(rows, indent=1) + "\n")
 
@@ -138,6 +140,7 @@ def cells(row: dict) -> list[str]:
     notes = ["fixed"] if row["activation"] == "dqa_fixed" else []
     notes += [f"β {row['lipschitz_beta']:g}"] if row["lipschitz_beta"] else []
     notes += [f"λ {row['jacobian']:g}"] if row["jacobian"] else []
+    notes += [f"diversity {row['diversity']:g}"] if row["diversity"] is not None else []
     notes += [row["objective"]] if row["objective"] not in (None, "pgd") else []
     defence = row["defence"] + (f" ({', '.join(notes)})" if notes else "")
     bits = "float" if row["defence"] == "float" else f"{_bits(row['weight_bits'])}/{_bits(row['activation_bits'])}"
@@ -148,6 +151,11 @@ def cells(row: dict) -> list[str]:
 def write_page(page: Path, results: Path) -> None:
     """Puts `table(results)` between the two marks of a Markdown file. Raises FlowError where the marks are missing."""
     write_between(page, BEGIN, END, table(results))
+
+
+def _milder(there: dict, other: dict) -> bool:
+    """Whether another run's attacks on the same network went further."""
+    return (not there["audited"], there["worst_case"]) > (not other["audited"], other["worst_case"])
 
 
 def _verified(seen: exactness.Exactness) -> dict[str, int]:

@@ -105,6 +105,20 @@ def test_twins_of_two_runs_are_there_once(configured, tmp_path: Path) -> None:
     assert len(table(results).splitlines()) == 2 + len(rows)
 
 
+@pytest.mark.parametrize("harder", ["one", "two", "three"])
+def test_of_the_same_twin_the_hardest_attacked_row_is_kept(configured, tmp_path: Path, harder: str) -> None:
+    results = tmp_path / "results"
+    for name in ("one", "two", "three"):
+        file = keep(configured(name), results, name)
+        rows = json.loads(file.read_text())
+        for row in rows:
+            row["worst_case"] = {"one": 0.03, "two": 0.02, "three": 0.01}[name]
+            row["audited"] = name == harder
+        file.write_text(json.dumps(rows))
+    found = {row["defence"]: row for row in json.loads(assemble(results).read_text())}
+    assert found["float"]["command"] == found["quantized"]["command"] == harder
+
+
 def test_without_an_attack_there_are_no_rows(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     with pytest.raises(FlowError, match="expected a run with a finished attack stage"):
