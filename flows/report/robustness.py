@@ -159,7 +159,7 @@ def _milder(there: dict, other: dict) -> bool:
 
 
 def _verified(seen: exactness.Exactness) -> dict[str, int]:
-    return {rung.name: rung.images for rung in seen.rungs if rung.images and not rung.mismatches}
+    return {rung.name: rung.images for rung in seen.rungs if not rung.mismatches}
 
 
 def _exact(verified: dict[str, int] | None) -> str:

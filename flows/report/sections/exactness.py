@@ -40,7 +40,10 @@ class Rung:
 
 @dataclass(frozen=True, slots=True)
 class Exactness:
+    """`rungs`: those that were climbed; `unavailable`: name -> why this network has no such rung."""
+
     rungs: tuple[Rung, ...]
+    unavailable: dict[str, str]
 
     @property
     def mismatches(self) -> int:
@@ -52,7 +55,7 @@ class Exactness:
 
     @property
     def not_run(self) -> tuple[str, ...]:
-        there = {rung.name for rung in self.rungs}
+        there = {rung.name for rung in self.rungs} | self.unavailable.keys()
         return tuple(name for name in EXPECTED if name not in there)
 
     @property
@@ -69,12 +72,13 @@ def view(run: RunFiles) -> Exactness | None:
     if record is None:
         return None
     gates = run.get("netlist")
-    rungs = tuple(_rung(rung) for one in (record, gates) if one is not None for rung in one.children("rungs"))
-    names = [rung.name for rung in rungs]
+    records = [rung for one in (record, gates) if one is not None for rung in one.children("rungs")]
+    names = [rung.text("rung") for rung in records]
     for name in names:
         if names.count(name) > 1:
             raise record.wrong("rungs", "one entry per rung", f"{name!r} {names.count(name)} times")
-    return Exactness(rungs)
+    missing = {rung.text("rung"): rung.text("unavailable") for rung in records if rung.has("unavailable")}
+    return Exactness(tuple(_rung(rung) for rung in records if not rung.has("unavailable")), missing)
 
 
 def _rung(record: Record) -> Rung:

@@ -12,6 +12,7 @@ import pytest
 from flows.errors import FlowError
 from flows.report.page import render, write
 from flows.report.run_files import STAGES
+from flows.report.summary import summarize
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 EMPTY_SVG = {"path", "rect", "circle", "polyline"}
@@ -206,6 +207,18 @@ def test_bad_news_is_told(run_folder, edit):
     assert spelled in page.text["exactness"]
     assert "Rungs that have not run: finn" in page.text["exactness"]
     assert "twin and circuit differ on 2" in page.text["hil"]
+
+
+def test_a_rung_that_a_network_cannot_have_is_no_rung_without_mismatches(run_folder, edit):
+    def take_away(record):
+        finn = {"images": 0, "adversarial": 0, "seconds": 0.0, "unavailable": "branches meet at fc1"}
+        record["rungs"][3].update(finn)
+
+    edit(run_folder, "verify", take_away)
+    text = Page(render(run_folder)).text
+    assert "No rung finn: branches meet at fc1." in text["exactness"] and "have not run" not in text["exactness"]
+    assert "brevitas, qonnx, golden, rtl, netlist and routed agree" in text["headline"].lower()
+    assert "finn" not in summarize(run_folder)["exactness"]["mismatches"]
 
 
 def test_stages_older_than_their_inputs_are_named(run_folder):
