@@ -22,6 +22,10 @@ ORDER = ("digits", "mnist", "cifar10", "svhn", "speech")
 #: Activation quantizers of the twins.
 _TWINS = {"float": "float", "quantized": "relu"}
 GROWTH = ("noise_growth", "attack_growth", "lipschitz_bound")
+#: What the tables show of a row.
+_SHOWN = ("dataset", "network", "defence", "activation", "objective", "lipschitz_beta", "jacobian", "diversity",
+          "weight_bits", "activation_bits", "input_bits", "epsilon", "images", "epochs", "clean", "fgsm", "pgd",
+          "worst_case", "audit", "audited", "verified", *GROWTH)  # fmt: skip
 #: What a twin without defence follows from; where all of it agrees, two runs have trained the same twin.
 _OF_A_TWIN = ("seed", "data", "network", "quant", "train", "attack")
 
@@ -104,12 +108,12 @@ def keep(run: Path, results: Path, command: str) -> Path:
 
 def assemble(results: Path) -> Path:
     """Writes `results/robustness.json` from all of `results/robustness/`: twins that are the same network once, as the
-    run saw them that attacked them hardest."""
+    run saw them that attacked them hardest. Raises FlowError for rows of an older version."""
     files = sorted((results / "robustness").glob("*.json"))
     if not files:
         raise FlowError(f"{results / 'robustness'}: expected rows of at least one run; holdfast study writes them")
     rows, twins = [], {}
-    for row in (row for file in files for row in json.loads(file.read_text())):
+    for row in (row for file in files for row in _whole(file)):
         twin = row.pop("twin_of", None)
         if twin is None:
             rows.append(row)
@@ -151,6 +155,15 @@ def cells(row: dict) -> list[str]:
 def write_page(page: Path, results: Path) -> None:
     """Puts `table(results)` between the two marks of a Markdown file. Raises FlowError where the marks are missing."""
     write_between(page, BEGIN, END, table(results))
+
+
+def _whole(file: Path) -> list[dict]:
+    rows = json.loads(file.read_text())
+    if missing := [key for row in rows for key in _SHOWN if key not in row]:
+        raise FlowError(
+            f"{file}: expected {missing[0]} in every row, got none: an older holdfast wrote it; run its study again"
+        )
+    return rows
 
 
 def _milder(there: dict, other: dict) -> bool:

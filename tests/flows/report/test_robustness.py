@@ -119,6 +119,15 @@ def test_of_the_same_twin_the_hardest_attacked_row_is_kept(configured, tmp_path:
     assert found["float"]["command"] == found["quantized"]["command"] == harder
 
 
+def test_rows_of_an_older_version_are_named(configured, tmp_path: Path) -> None:
+    file = keep(configured("one"), tmp_path, "")
+    rows = json.loads(file.read_text())
+    del rows[1]["verified"]
+    file.write_text(json.dumps(rows))
+    with pytest.raises(FlowError, match=r"one.json: expected verified in every row, got none: an older holdfast"):
+        assemble(tmp_path)
+
+
 def test_without_an_attack_there_are_no_rows(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     with pytest.raises(FlowError, match="expected a run with a finished attack stage"):
