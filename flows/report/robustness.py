@@ -67,7 +67,7 @@ def rows_of(run: Path, command: str) -> list[dict[str, object]]:
             "objective": _objective(config["defence"]) if "at" in names else None,
             "lipschitz_beta": config["defence"]["lipschitz_beta"] if "dq" in names else None,
             "jacobian": config["defence"]["jacobian"] if "jr" in names else None,
-            "diversity": config["defence"]["diversity"] if names[0] == "sq" and config["quant"]["members"] else None,
+            "diversity": _diversity(config) if network.key == "defended" else None,
             "weight_bits": _config_bits(config["quant"], "weight_bits", network.key),
             "activation_bits": _config_bits(config["quant"], "activation_bits", network.key),
             "input_bits": config["quant"].get("input_bits", GRID_BITS) if network.key == "defended" else GRID_BITS,
@@ -203,6 +203,10 @@ def _defences(config: dict) -> list[str]:
         "at": defence["adversarial"] > 0 or defence["interval"] > 0,
     }
     return [name for name, has in there.items() if has] or ["quantized"]
+
+
+def _diversity(config: dict) -> float | None:
+    return config["defence"]["diversity"] if config["quant"]["members"] else None
 
 
 def _objective(defence: dict) -> str:

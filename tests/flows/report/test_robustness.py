@@ -72,6 +72,14 @@ def test_the_weight_of_the_jacobian_penalty_is_said(configured, tmp_path: Path) 
     assert "| dqa+jr (λ 0.01) |" in table(tmp_path).splitlines()[-1]
 
 
+def test_how_different_members_were_made_is_said_of_ensembles_alone(configured, tmp_path: Path) -> None:
+    settings = ("defence.lipschitz_beta=0.0", "quant.members=[2, 3]", 'quant.activation="sq"', "defence.diversity=0.5")
+    keep(configured("one", *settings), tmp_path, "")
+    assemble(tmp_path)
+    lines = [line for line in table(tmp_path).splitlines() if "diversity" in line]
+    assert len(lines) == 1 and "| sq+at (diversity 0.5) | 2-3/2-3 |" in lines[0]
+
+
 def test_fixed_thresholds_are_said(configured, tmp_path: Path) -> None:
     keep(configured("one", 'quant.activation="dqa_fixed"', "defence.lipschitz_beta=0.0"), tmp_path, "")
     assemble(tmp_path)
