@@ -31,6 +31,7 @@ def run(context: Context) -> None:
 def gather(path: Callable[[str, str], Path]) -> Evidence:
     """What earlier stages left to compare. `path`: of a stage's file. Raises FlowError for a missing or broken one."""
     from flows.verify.ladder import Evidence
+    from flows.verify.reference import in_steps
     from hw.dataflow import Dataflow
 
     codes, scores = read_arrays(path("export", "vectors.npz"), "codes", "scores")
@@ -39,10 +40,16 @@ def gather(path: Callable[[str, str], Path]) -> Evidence:
     record = read_json(path("compile", "compile.json"))
     if missing := [key for key in ("activations", "finn", "logit_scale") if key not in record]:
         raise FlowError(f"compile.json: expected {', '.join(missing)}, got none; run again with --from compile")
+    scale, step = read_json(path("export", "export.json")).get("logit_scale"), record["logit_scale"]
+    if not all(isinstance(value, float) and value > 0 for value in (scale, step)):
+        raise FlowError(
+            f"export.json, compile.json: expected a positive logit_scale, got {scale} and {step}; run again with "
+            "--from export"
+        )
     return Evidence(
         images=codes,
         adversarial=len(adversarial),
-        brevitas=scores,
+        brevitas=in_steps(scores, scale, step),
         model=path("export", "model.onnx"),
         finn=path("compile", "compile.json").parent / "finn.onnx",
         record=record,

@@ -15,6 +15,7 @@ from flows.compile.quiet import quiet
 from flows.errors import FlowError
 
 MAX_LISTED = 100
+MAX_UNIT_ERROR = 1e-4  # of the binary logarithm: float32 scales, whose ratio is a power of two by construction
 
 
 def to_integers(values: np.ndarray, scale: np.ndarray | float, what: str) -> np.ndarray:
@@ -26,6 +27,27 @@ def to_integers(values: np.ndarray, scale: np.ndarray | float, what: str) -> np.
     if np.abs(ratio - integers).max(initial=0) > 0.25:
         raise FlowError(f"{what}: expected multiples of {scale}, got a value off by {np.abs(ratio - integers).max()}")
     return integers.astype(np.int64)
+
+
+def in_steps(scores: np.ndarray, scale: float, step: float) -> np.ndarray:
+    """int64 scores in units of `scale` -> the same in units of `step`, a power of two times as large or as small.
+
+    A trained network whose scores are all even counts in halves of what its circuit counts in. Raises FlowError where
+    the units have another ratio, or a score is not whole in the new one.
+    """
+    bits = np.log2(scale / step)
+    shift = int(np.rint(bits))
+    if abs(bits - shift) > MAX_UNIT_ERROR:
+        raise FlowError(f"scores: expected units a power of two apart, got {scale:g} and {step:g}; export again")
+    if shift >= 0:
+        return scores << shift
+    whole = scores >> -shift
+    if wrong := np.flatnonzero((whole << -shift != scores).reshape(len(scores), -1).any(axis=1)).tolist():
+        raise FlowError(
+            f"brevitas: expected scores in steps of {step:g} as the circuit's, got others on {len(wrong)} images; the "
+            f"first is image {wrong[0]}"
+        )
+    return whole
 
 
 def run_reference(

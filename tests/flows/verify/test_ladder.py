@@ -14,9 +14,10 @@ from flows.compile.compiler import compile_model
 from flows.compile.network import Activation, Range
 from flows.compile.staircase import Affine, CountThresholds, Staircase
 from flows.config import CompileConfig, VerifyConfig
+from flows.errors import FlowError
 from flows.simulate.build import build
 from flows.verify.ladder import Evidence, verify
-from flows.verify.reference import excuse, run_reference
+from flows.verify.reference import excuse, in_steps, run_reference
 from flows.verify.rung import select
 from hw.dataflow import Dataflow
 from hw.inttype import IntType
@@ -37,6 +38,28 @@ def evidence(tmp_path_factory) -> Evidence:
 def rungs(evidence: Evidence, tmp_path: Path) -> dict[str, dict]:
     record = verify(evidence, VerifyConfig(qonnx=6, finn=6, golden=0, rtl=0, netlist=0, routed=0), tmp_path)
     return {rung["rung"]: rung for rung in record["rungs"]}
+
+
+@pytest.mark.parametrize(
+    ("scale", "step", "expected"),
+    [
+        (0.5, 0.5, [[-6, 4]]),
+        (0.25, 0.5, [[-3, 2]]),
+        (2.0, 0.5, [[-24, 16]]),
+        (1 / 3, float(np.float32(2 / 3)), [[-3, 2]]),
+    ],
+)
+def test_scores_in_the_circuits_steps(scale: float, step: float, expected: list) -> None:
+    assert in_steps(np.array([[-6, 4]]), scale, step).tolist() == expected
+
+
+def test_scores_between_the_circuits_steps_are_no_rounding() -> None:
+    with pytest.raises(
+        FlowError, match="in steps of 0.5 as the circuit's, got others on 2 images; the first is image 1"
+    ):
+        in_steps(np.array([[4, -2], [4, -1], [3, 0]]), 0.25, 0.5)
+    with pytest.raises(FlowError, match="expected units a power of two apart, got 0.75 and 0.5"):
+        in_steps(np.array([[4, -2]]), 0.75, 0.5)
 
 
 @pytest.mark.sim
