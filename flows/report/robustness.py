@@ -94,7 +94,7 @@ def rows_of(run: Path, command: str) -> list[dict[str, object]]:
             row |= {"audit": deeper["verdict"], "audited": True}
         if network.key == "defended":
             row |= _certified(run)
-        rows.append(row | {"twin_of": None if network.key == "defended" else _twin(config, network.key)})
+        rows.append(row | {"twin_of": _twin(config, "quantized" if _plain(row) else network.key)})
     return rows
 
 
@@ -117,8 +117,10 @@ def assemble(results: Path) -> Path:
         twin = row.pop("twin_of", None)
         if twin is None:
             rows.append(row)
-        elif twin not in twins or _milder(twins[twin], row):
-            twins[twin] = row
+        else:
+            there = twins.get(twin, row)
+            verified = there["verified"] or row["verified"]
+            twins[twin] = (row if _milder(there, row) else there) | {"verified": verified}
     rows += twins.values()
     rows.sort(key=lambda row: (place(row["dataset"]), row["network"], row["epsilon"], _rank(row), row["run"]))
     return write_whole(results / "robustness.json", json.dumps(rows, indent=1) + "\n")
@@ -206,7 +208,7 @@ def _defences(config: dict) -> list[str]:
 
 
 def _diversity(config: dict) -> float | None:
-    return config["defence"]["diversity"] if config["quant"]["members"] else None
+    return config["defence"]["diversity"] if config["quant"].get("members") else None
 
 
 def _objective(defence: dict) -> str:
@@ -225,7 +227,16 @@ def _certified(run: Path) -> dict[str, object]:
     }
 
 
-def _twin(config: dict, key: str) -> str:
+def _plain(row: dict) -> bool:
+    """Whether what a run calls its defended network is plain quantization, as its twin."""
+    as_twin = (row["defence"], row["activation"]) == ("quantized", _TWINS["quantized"])
+    return as_twin and row["diversity"] is None and row["input_bits"] == GRID_BITS
+
+
+def _twin(config: dict, key: str) -> str | None:
+    """What two runs' networks without defence have in common where they are the same; None for a defended one."""
+    if key not in _TWINS:
+        return None
     parts = {part: config[part] for part in _OF_A_TWIN}
     quant = {name: config["quant"][name] for name in ("weight_bits", "activation_bits", "scale")}
     return json.dumps([key, parts | {"quant": quant if key == "quantized" else None}], sort_keys=True)

@@ -127,6 +127,17 @@ def test_of_the_same_twin_the_hardest_attacked_row_is_kept(configured, tmp_path:
     assert found["float"]["command"] == found["quantized"]["command"] == harder
 
 
+def test_a_run_without_any_defence_is_its_quantized_twin(configured, tmp_path: Path) -> None:
+    none = ('quant.activation="relu"', "defence.lipschitz_beta=0.0", "defence.adversarial=0.0")
+    keep(configured("one", *none), tmp_path, "")
+    keep(configured("two"), tmp_path, "")
+    keep(configured("three", *none, "quant.members=[2, 3]"), tmp_path, "")
+    rows = [row for row in json.loads(assemble(tmp_path).read_text()) if row["defence"] == "quantized"]
+    assert sorted(str(row["activation_bits"]) for row in rows) == ["2", "[2, 3]"]
+    alone = next(row for row in rows if row["activation_bits"] == 2)
+    assert alone["verified"]["rtl"] == 449, "what the run of it alone was verified on is lost"
+
+
 def test_rows_of_an_older_version_are_named(configured, tmp_path: Path) -> None:
     file = keep(configured("one"), tmp_path, "")
     rows = json.loads(file.read_text())
