@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+# isort: off
+from flows import art_settled  # noqa: F401, before ART itself
+
+# isort: on
 import torch
 from art.estimators.classification import BlackBoxClassifierNeuralNetwork, PyTorchClassifier
 

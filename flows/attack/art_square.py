@@ -6,6 +6,10 @@ square, and imports torch; `flows.attack.square` is what evaluations and circuit
 
 from __future__ import annotations
 
+# isort: off
+from flows import art_settled  # noqa: F401, before ART itself
+
+# isort: on
 import numpy as np
 from art.attacks.evasion.square_attack import SquareAttack
 from art.estimators.classification import BlackBoxClassifierNeuralNetwork
