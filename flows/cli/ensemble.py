@@ -11,19 +11,22 @@ from rich.console import Console
 from flows.cli.app import app
 from flows.cli.one_line import one_line
 from flows.cli.options import Debug
+from flows.ensemble.effort import Effort
+
+USUAL = Effort()
 
 
 @app.command()
 def ensemble(
     run: Annotated[Path, typer.Argument(help="A run directory whose train stage has finished, with quant.members.")],
-    images: Annotated[int, typer.Option(min=1, help="Test images to attack.")] = 200,
-    steps: Annotated[int, typer.Option(min=1, help="Of every attack.")] = 20,
-    draws: Annotated[int, typer.Option(min=20, help="That an attack averages over.")] = 20,
+    images: Annotated[int, typer.Option(min=1, help="Test images to attack.")] = USUAL.images,
+    steps: Annotated[int, typer.Option(min=1, help="Of every attack.")] = USUAL.steps,
+    draws: Annotated[int, typer.Option(min=20, help="That an attack averages over.")] = USUAL.draws,
     debug: Debug = False,
 ) -> None:
     """Attack an ensemble over its noise, detect that, and draw its information plane; writes RUN/ensemble.json."""
     from flows.ensemble.record import NAME, PICTURE
-    from flows.ensemble.run import Effort, judge_ensemble
+    from flows.ensemble.run import judge_ensemble
 
     with one_line(debug):
         with Console(stderr=True).status("reading the run") as status:

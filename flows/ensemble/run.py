@@ -19,6 +19,7 @@ from flows.attack.fgsm import Fgsm
 from flows.attack.pgd import Pgd
 from flows.config import AttackConfig
 from flows.ensemble.detection import separation, suspicion
+from flows.ensemble.effort import Effort
 from flows.ensemble.evasion import Evasion
 from flows.ensemble.members import member_logits, shares_right
 from flows.ensemble.plane import point
@@ -34,15 +35,6 @@ from flows.targets.torch_target import TorchTarget
 
 DRAWS = 16  # of every measurement
 Say = Callable[[str], None]
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Effort:
-    """`images`: test images attacked, the first ones. `steps`, `draws`: of the attacks."""
-
-    images: int = 200
-    steps: int = 20
-    draws: int = 20
 
 
 class _Judged:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import cycle
+
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from flows.report.charts import nice_step
@@ -25,7 +27,7 @@ def draw(records: list[dict]) -> str:
         return round(HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * share, 2)
 
     lines = []
-    for record, colour in zip(records, COLOURS, strict=False):
+    for record, colour in zip(records, cycle(COLOURS), strict=False):
         points = [(x(p["mutual_information"]), y(p["accuracy"]), f"{p['epsilon']:g}") for p in record["plane"]]
         path = " ".join(f"{across},{down}" for across, down, _ in points)
         lines.append({"title": record["title"], "colour": colour, "points": points, "path": path})

@@ -46,14 +46,15 @@ def rows_of(run: Path, command: str) -> list[dict[str, object]]:
     was there, `certified_epsilon`, `certified` and `certified_images`. A deeper audit of as many images lowers
     `worst_case`. Raises FlowError for an unfinished run.
     """
-    seen = accuracy.view(open_run(run))
+    files = open_run(run)
+    seen = accuracy.view(files)
     if seen is None:
         raise FlowError(f"{run}: expected a run with a finished attack stage; run holdfast run --until attack first")
     config = tomllib.loads((run / "config.toml").read_text())
     config["data"].pop("directory", None)
-    inside = layers.view(open_run(run))
+    inside = layers.view(files)
     growth = {network.key: _growth(network) for network in inside.networks} if inside else {}
-    rungs = exactness.view(open_run(run))
+    rungs = exactness.view(files)
     audited = audit_record.read(run) or {"networks": {}, "images": 0}
     rows = []
     for network in seen.networks:

@@ -53,7 +53,8 @@ def command(entry: StudyRun) -> str:
 def judge(entry: StudyRun, folder: Path, say: Callable[[str], None]) -> None:
     """`holdfast audit`, `certify` and `ensemble`, where the study asks for them and they are not there yet."""
     from flows.audit.record import read as audited
-    from flows.ensemble.run import Effort, judge_ensemble
+    from flows.ensemble.effort import Effort
+    from flows.ensemble.run import judge_ensemble
 
     there = audited(folder) or {"networks": {}}
     missing = [name for name in entry.audit if name not in there["networks"]]

@@ -10,6 +10,7 @@ import pytest
 from flows.ensemble.record import NAME, NETWORK, TRAINED
 from flows.errors import FlowError
 from flows.report import ensembles
+from flows.report.information_plane import COLOURS
 from flows.run import digest
 
 
@@ -48,6 +49,17 @@ def test_every_ensemble_has_two_rows_and_every_data_set_a_plane(tmp_path: Path) 
     digits = (results / "ensembles" / "digits.svg").read_text()
     assert ">a<" in digits and ">c<" in digits and ">b<" not in digits
     assert ">b<" in (results / "ensembles" / "mnist.svg").read_text()
+
+
+def test_no_ensemble_is_left_out_of_the_plane(tmp_path: Path) -> None:
+    results, page = tmp_path / "results", tmp_path / "page.md"
+    names = [f"run{index}" for index in range(len(COLOURS) + 2)]
+    for name in names:
+        ensembles.keep(measured(tmp_path, name), results)
+    page.write_text(f"{ensembles.BEGIN}\n{ensembles.END}\n")
+    ensembles.write_page(page, results)
+    drawn = (results / "ensembles" / "digits.svg").read_text()
+    assert all(f">{name}<" in drawn for name in names)
 
 
 def test_of_no_ensembles_there_is_an_empty_table(tmp_path: Path) -> None:
