@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -22,11 +23,15 @@ def settle() -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=folder)
+    except OSError:
+        return
+    try:
         with open(descriptor, "w", encoding="utf-8") as file:
             json.dump({"ART_DATA_PATH": str(folder / "data")}, file)
         os.replace(name, path)
     except OSError:
-        return
+        with suppress(OSError):
+            os.unlink(name)
 
 
 settle()

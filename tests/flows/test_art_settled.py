@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -28,6 +29,16 @@ def test_what_is_there_stays(tmp_path: Path, monkeypatch) -> None:
     (tmp_path / ".art" / "config.json").write_text("mine")
     settle()
     assert (tmp_path / ".art" / "config.json").read_text() == "mine"
+
+
+def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch) -> None:
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr("flows.art_settled.os.replace", full)
+    settle()
+    assert list((tmp_path / ".art").iterdir()) == []
 
 
 def test_the_modules_that_import_art_settle_first() -> None:
