@@ -6,6 +6,8 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.base import Transformation
 from qonnx.util.basic import get_by_name
 
+from flows.compile.swap import swap
+
 
 class MoveAffinePastMaxPool(Transformation):
     """`pool(a * x + b) == a * pool(x) + b` for scalars with a > 0. Finn moves the product but not the sum."""
@@ -20,20 +22,9 @@ class MoveAffinePastMaxPool(Transformation):
             value = model.get_initializer(before.input[1])
             if value is None or value.size != 1 or (before.op_type == "Mul" and value.item() <= 0):
                 continue
-            source, middle, result = before.input[0], before.output[0], pool.output[0]
-            before_shape, pooled = model.get_tensor_shape(source), model.get_tensor_shape(result)
             if before.op_type == "Add" and _starts_below_zero(model, before.input[0]):
                 continue  # finn makes it the lowest code of the quantizer, which then is the pool's own input
-            # pool first: source -> middle; then the affine: middle -> result
-            pool.input[0], pool.output[0] = source, middle
-            before.input[0], before.output[0] = middle, result
-            model.set_tensor_shape(source, before_shape)
-            model.set_tensor_shape(middle, pooled)
-            model.set_tensor_datatype(middle, model.get_tensor_datatype(source))
-            nodes = model.graph.node
-            kept = before
-            nodes.remove(before)
-            nodes.insert(list(nodes).index(pool) + 1, kept)
+            swap(model, before, pool)
             return model, True
         return model, False
 

@@ -12,6 +12,7 @@ from qonnx.util.cleanup import cleanup_model
 
 from flows.compile.affine_past_pool import MoveAffinePastMaxPool
 from flows.compile.full_rank import GiveConstantsFullRank
+from flows.compile.global_averages import WriteGlobalAverages
 from flows.compile.positive_factors import MakeFactorsPositive
 from hw.inttype import IntType
 
@@ -28,6 +29,13 @@ def prepare(path: Path, input_type: IntType) -> ModelWrapper:
     model = load_model(path)
     model.set_tensor_datatype(model.graph.input[0].name, DataType[input_type.name])
     model = cleanup_model(model)
-    for step in (ConvertQONNXtoFINN(), GiveConstantsFullRank(), MakeFactorsPositive(), MoveAffinePastMaxPool()):
+    steps = [
+        ConvertQONNXtoFINN(),
+        GiveConstantsFullRank(),
+        MakeFactorsPositive(),
+        MoveAffinePastMaxPool(),
+        WriteGlobalAverages(),
+    ]
+    for step in steps:
         model = model.transform(step)
     return model

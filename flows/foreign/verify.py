@@ -92,6 +92,8 @@ def _record(folder: Path) -> dict:
     missing = [
         key for key in ("activations", "finn", "finn_reason", "logit_scale", "logit_offset") if key not in record
     ]
+    if not missing and record["finn"] is not None and "affine" not in record["finn"]:
+        missing = ["finn.affine"]
     if missing:
         raise FlowError(f"{folder}/compile.json: expected {', '.join(missing)}, got none; compile again")
     return record

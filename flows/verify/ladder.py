@@ -193,21 +193,15 @@ class _Ladder:
 
     def _finn(self, chosen: np.ndarray) -> tuple:
         evidence = self.evidence
-        tensors, signs = evidence.record["finn"]["tensors"], evidence.record["finn"]["signs"]
         got = run_finn_graph(
             evidence.finn,
             evidence.images[chosen],
-            tensors,
+            evidence.record["finn"],
             lambda done: self.progress(f"finn: {done} of {len(chosen)} images"),
         )
         inside = self.session.intermediates(self.codes(chosen))
         wrong, divergence = np.zeros(len(chosen), dtype=bool), None
-        units = {op.name: op for op in evidence.dataflow.ops if op.kind == "matvec"}
         for name, values in got.items():
-            if name in signs:
-                values = values * np.array(signs[name])
-            if name in units:  # finn leaves scale and bias of the logits outside its matrix unit
-                values = (values << units[name].shift) + np.asarray(units[name].bias)
             expected = inside[name].reshape(values.shape)
             wrong |= differing_images(expected, values)
             divergence = divergence or locate(name, expected, values)

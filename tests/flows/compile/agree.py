@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from flows.compile.compiler import compile_model
+from flows.compile.finn_graph import run_finn_graph
 from flows.config import CompileConfig
 from flows.golden.session import GoldenSession
 from flows.simulate import Simulator, build
@@ -37,6 +38,9 @@ def agree(
     assert np.array_equal(GoldenSession(dataflow).run(codes), golden)
     assert len({tuple(row) for row in scores}) > 1, "the test network ignores its input"
     assert all(len(np.unique(values)) > 1 for values in activations.values()), "an activation is constant"
+    if record["finn"] is not None:
+        for name, values in run_finn_graph(path.parent / "finn.onnx", images, record["finn"]).items():
+            assert np.array_equal(values, trace[name].reshape(values.shape)), f"finn {name}"
     if circuit:
         with Simulator(dataflow, build(dataflow, path.parent)) as simulator:
             assert np.array_equal(simulator.run(codes).outputs, golden)

@@ -24,6 +24,11 @@ class NetworkWriter:
         self.constants.append(numpy_helper.from_array(np.asarray(value, dtype=np.float32), name))
         return name
 
+    def integers(self, *values: int) -> str:
+        name = f"k{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(np.array(values, dtype=np.int64), name))
+        return name
+
     def node(self, kind: str, *operands: str, domain: str = "", **attributes: object) -> None:
         output = f"t{len(self.nodes)}"
         self.nodes.append(
