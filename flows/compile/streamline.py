@@ -21,6 +21,7 @@ from flows.compile.affine_past_join import MoveAffinePastJoin
 from flows.compile.borders import FoldBordersIntoConvolutions, MoveAffinePastPad
 from flows.compile.flatten_order import AbsorbTransposeIntoWeights
 from flows.compile.one_channel import ForgetDepthwise
+from flows.compile.pixels_last import ThresholdPixelsChannelsLast
 
 AFFINE = (MoveAffinePastPad(), Streamline())
 AFFINE_OF_BRANCHES = (MoveLinearPastFork(), MoveAffinePastJoin(), *AFFINE)
@@ -43,6 +44,7 @@ def streamline(model: ModelWrapper) -> ModelWrapper:
         *AFFINE_OF_BRANCHES * rounds,
         FoldBordersIntoConvolutions(),
         LowerConvsToMatMul(),
+        ThresholdPixelsChannelsLast(),
         ForgetDepthwise(),
         MakeMaxPoolNHWC(),
         AbsorbTransposeIntoMultiThreshold(),
