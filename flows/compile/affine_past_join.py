@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
 from onnx import helper
 from onnx.onnx_ml_pb2 import NodeProto
 from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.base import Transformation
+
+from flows.compile.scalar_nodes import constant, scalar_node
 
 
 class MoveAffinePastJoin(Transformation):
@@ -27,9 +28,8 @@ class MoveAffinePastJoin(Transformation):
 
 def _move_offset(model: ModelWrapper, join: NodeProto) -> bool:
     for place, tensor in enumerate(join.input):
-        offset = _scalar(model, tensor, "Add")
-        if offset is not None:
-            value = model.get_initializer(offset.input[1]).item()
+        if found := scalar_node(model, tensor, "Add"):
+            offset, value = found
             join.input[place] = offset.input[0]
             model.graph.node.remove(offset)
             _append(model, join, "Add", value)
@@ -38,12 +38,11 @@ def _move_offset(model: ModelWrapper, join: NodeProto) -> bool:
 
 
 def _move_scales(model: ModelWrapper, join: NodeProto) -> bool:
-    scales = [_scalar(model, tensor, "Mul") for tensor in join.input]
-    values = [1.0 if scale is None else model.get_initializer(scale.input[1]).item() for scale in scales]
-    least = min(values)
-    if least <= 0 or least == 1 or any(value % least for value in values):
+    scales = [scalar_node(model, tensor, "Mul") or (None, 1.0) for tensor in join.input]
+    least = min(value for _, value in scales)
+    if least <= 0 or least == 1 or any(value % least for _, value in scales):
         return False
-    for place, (scale, value) in enumerate(zip(scales, values, strict=True)):
+    for place, (scale, value) in enumerate(scales):
         if scale is not None:
             join.input[place] = scale.input[0]
             model.graph.node.remove(scale)
@@ -55,22 +54,13 @@ def _move_scales(model: ModelWrapper, join: NodeProto) -> bool:
 
 def _multiple(model: ModelWrapper, join: NodeProto, place: int, factor: int) -> str:
     """That many times an input of `join`: a tensor of integers."""
-    source, result, constant = join.input[place], model.make_new_valueinfo_name(), _constant(model, factor)
+    source, result, multiple = join.input[place], model.make_new_valueinfo_name(), constant(model, factor)
     model.set_tensor_shape(result, model.get_tensor_shape(source))
     model.set_tensor_datatype(result, DataType["INT32"])
-    model.set_tensor_datatype(constant, DataType.get_smallest_possible(factor))
-    node = helper.make_node("Mul", [source, constant], [result])
+    model.set_tensor_datatype(multiple, DataType.get_smallest_possible(factor))
+    node = helper.make_node("Mul", [source, multiple], [result])
     model.graph.node.insert(list(model.graph.node).index(join), node)
     return result
-
-
-def _scalar(model: ModelWrapper, tensor: str, kind: str) -> NodeProto | None:
-    """The product (or sum) with a scalar that gives this tensor, for nobody else."""
-    node = model.find_producer(tensor)
-    if node is None or node.op_type != kind or len(model.find_consumers(tensor)) != 1:
-        return None
-    value = model.get_initializer(node.input[1])
-    return node if value is not None and value.size == 1 else None
 
 
 def _append(model: ModelWrapper, join: NodeProto, kind: str, value: float) -> str:
@@ -78,12 +68,6 @@ def _append(model: ModelWrapper, join: NodeProto, kind: str, value: float) -> st
     between, result = model.make_new_valueinfo_name(), join.output[0]
     join.output[0] = between
     model.set_tensor_shape(between, model.get_tensor_shape(result))
-    node = helper.make_node(kind, [between, _constant(model, value)], [result])
+    node = helper.make_node(kind, [between, constant(model, value)], [result])
     model.graph.node.insert(list(model.graph.node).index(join) + 1, node)
     return between
-
-
-def _constant(model: ModelWrapper, value: float) -> str:
-    name = model.make_new_valueinfo_name()
-    model.set_initializer(name, np.array(value, dtype=np.float32))
-    return name

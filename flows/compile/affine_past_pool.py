@@ -6,7 +6,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.base import Transformation
 from qonnx.util.basic import get_by_name
 
-from flows.compile.swap import swap
+from flows.compile.scalar_nodes import scalar_node, swap
 
 
 class MoveAffinePastMaxPool(Transformation):
@@ -16,11 +16,11 @@ class MoveAffinePastMaxPool(Transformation):
         for pool in model.graph.node:
             if pool.op_type not in ("MaxPool", "MaxPoolNHWC"):
                 continue
-            before = model.find_producer(pool.input[0])
-            if before is None or before.op_type not in ("Mul", "Add"):
+            found = scalar_node(model, pool.input[0], "Mul", "Add")
+            if not found:
                 continue
-            value = model.get_initializer(before.input[1])
-            if value is None or value.size != 1 or (before.op_type == "Mul" and value.item() <= 0):
+            before, value = found
+            if before.op_type == "Mul" and value <= 0:
                 continue
             if before.op_type == "Add" and _starts_below_zero(model, before.input[0]):
                 continue  # finn makes it the lowest code of the quantizer, which then is the pool's own input

@@ -8,7 +8,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.base import Transformation
 from qonnx.util.basic import get_by_name
 
-from flows.compile.swap import swap
+from flows.compile.scalar_nodes import constant, scalar_node, swap
 
 
 class MoveAffinePastPad(Transformation):
@@ -16,18 +16,18 @@ class MoveAffinePastPad(Transformation):
 
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
         for pad in model.graph.node:
-            before = model.find_producer(pad.input[0]) if _fill(model, pad) is not None else None
-            if before is None or before.op_type not in ("Mul", "Add") or len(model.find_consumers(pad.input[0])) != 1:
+            fill = _fill(model, pad)
+            found = None if fill is None else scalar_node(model, pad.input[0], "Mul", "Add")
+            if not found:
                 continue
-            constant, fill = model.get_initializer(before.input[1]), np.float32(_fill(model, pad))
-            if constant is None or constant.size != 1 or (before.op_type == "Mul" and not constant.item()):
+            before, value = found[0], np.float32(found[1])
+            scales = before.op_type == "Mul"
+            if scales and not value:
                 continue
-            value = np.float32(constant.item())
-            inner = np.float32(fill / value) if before.op_type == "Mul" else np.float32(fill - value)
-            if (inner * value if before.op_type == "Mul" else inner + value) != fill:
+            inner = np.float32(fill / value if scales else fill - value)
+            if (inner * value if scales else inner + value) != np.float32(fill):
                 continue
-            filled = model.make_new_valueinfo_name()
-            model.set_initializer(filled, np.array(inner))
+            filled = constant(model, inner)
             pad.input[:] = [pad.input[0], pad.input[1], filled]
             swap(model, before, pad)
             return model, True

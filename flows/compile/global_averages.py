@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
 from onnx import helper
 from onnx.onnx_ml_pb2 import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.base import Transformation
 from qonnx.util.basic import get_by_name
+
+from flows.compile.scalar_nodes import constant
 
 
 class WriteGlobalAverages(Transformation):
@@ -44,8 +45,8 @@ def _sums_all(model: ModelWrapper, node: NodeProto) -> bool:
 
 
 def _as_average(model: ModelWrapper, node: NodeProto, shape: list[int]) -> list[NodeProto]:
-    average, count, total = (model.make_new_valueinfo_name() for _ in range(3))
-    model.set_initializer(count, np.array(shape[2] * shape[3], dtype=np.float32))
+    average, count = model.make_new_valueinfo_name(), constant(model, shape[2] * shape[3])
+    total = model.make_new_valueinfo_name()
     keepdims = get_by_name(node.attribute, "keepdims")
     kept = keepdims is None or keepdims.i
     for tensor in (average, total):
